@@ -1,0 +1,1 @@
+../../commedia/__init__.py

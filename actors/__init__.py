@@ -1,0 +1,1 @@
+"""One actor and all it needs: messages, tables, models, simulation, the roles."""

@@ -1,0 +1,34 @@
+"""The three questions a judge can be asked, and how its answer is written down."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .errors import UsageError
+
+Kind = Literal["pair", "graded", "list"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a judge is asked: `pair` (which has more), `graded` (and how much), `list:K` (an order).
+
+    A pair's or graded answer is a *grade*, seen from the item shown first: 2 much more, 1 more,
+    0 a tie, -1 less, -2 much less; `pair` uses -1, 0, 1 only. A list's answer is an *order*: the
+    items best first, or a prefix of that order.
+    """
+
+    kind: Kind
+    size: int = 2
+
+    @classmethod
+    def parse(cls, text: str) -> "Question":
+        """Read `pair`, `graded` or `list:K` with K from 2 to 50; raises UsageError."""
+        if text == "pair" or text == "graded":
+            return cls(text)
+        kind, _, size = text.partition(":")
+        if kind == "list" and size.isdecimal() and 2 <= int(size) <= 50:
+            return cls("list", int(size))
+        raise UsageError(f"question {text!r} is none of pair, graded, list:K (K from 2 to 50)")
+
+    def __str__(self) -> str:
+        return f"list:{self.size}" if self.kind == "list" else self.kind

@@ -1,0 +1,1 @@
+"""Simulated agents: keyed randomness, profiles, mechanisms."""

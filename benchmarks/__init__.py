@@ -1,0 +1,1 @@
+"""Rankings and the engine, measured on tasks whose answers are known."""

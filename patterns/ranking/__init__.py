@@ -1,0 +1,1 @@
+"""Rankings: which matches to ask next, and what order their outcomes support."""

@@ -1,0 +1,1 @@
+"""Who is in charge of a run: children, admission, clock, store."""

@@ -1,0 +1,1 @@
+"""Where actors live: on Ray, or in this process."""
