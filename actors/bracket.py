@@ -5,33 +5,11 @@ from typing import Literal, Protocol
 
 import pyarrow as pa
 
+from .tables import MATCHES, OUTCOMES, STANDING
+
+__all__ = ["MATCHES", "OUTCOMES", "STANDING", "Progress", "Ranking"]
+
 Stopped = Literal["target", "budget", "saturation", "data"]
-
-MATCHES = pa.schema([pa.field("shown", pa.list_(pa.int32()), nullable=False)])
-"""Matches: the items to compare, as row numbers of the item table, in the order shown."""
-
-OUTCOMES = pa.schema(
-    [
-        pa.field("shown", pa.list_(pa.int32()), nullable=False),
-        pa.field("status", pa.string(), nullable=False),
-        pa.field("grade", pa.int8()),
-        pa.field("order", pa.list_(pa.int32())),
-    ]
-)
-"""Outcomes: a match with its answer. *grade* is from the first shown item's side (questions.py),
-*order* the items best first (a valid prefix is enough). Both are null where *status* is not `ok`:
-missing data, never a verdict."""
-
-STANDING = pa.schema(
-    [
-        pa.field("item", pa.int32(), nullable=False),
-        pa.field("score", pa.float64(), nullable=False),
-        pa.field("rank_low", pa.float64(), nullable=False),
-        pa.field("rank_high", pa.float64(), nullable=False),
-        pa.field("comparisons", pa.int32(), nullable=False),
-    ]
-)
-"""The ranking so far, best first: posterior mean, 90% interval of the rank (1 = best), matches."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,89 @@
+"""A judge's answer: the schema it is asked for, and from JSON to a typed value.
+
+Schemas use only what strict structured output supports everywhere: enums, arrays, objects with
+`additionalProperties: false`. What they cannot say (no item twice) is checked here.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+
+from .errors import InvalidAnswerError
+from .questions import Question
+
+_PAIR: Final = {"first": 1, "tie": 0, "second": -1}
+_GRADED: Final = {
+    "much more first": 2,
+    "more first": 1,
+    "tie": 0,
+    "more second": -1,
+    "much more second": -2,
+}
+_FENCED = re.compile(r"^\s*```(?:json)?\s*(.*?)\s*```\s*$", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judge's answer: a *grade* for pairs, or an *order* of places shown (from 0, best first)."""
+
+    grade: int | None = None
+    order: tuple[int, ...] | None = None
+
+
+def answer_schema(question: Question) -> dict[str, Any]:
+    """Return the JSON Schema of an answer to *question*."""
+    if question.kind == "list":
+        places = {"type": "integer", "enum": list(range(1, question.size + 1))}
+        return _object("order", {"type": "array", "items": places})
+    words = _PAIR if question.kind == "pair" else _GRADED
+    return _object("verdict", {"type": "string", "enum": list(words)})
+
+
+def parse_answer(question: Question, text: str) -> Verdict:
+    """Read *text* as the JSON answer to *question*; raises InvalidAnswerError, which says why.
+
+    A list with missing or repeated places counts up to the first repetition, if two are left.
+    """
+    fenced = _FENCED.match(text)
+    try:
+        value = json.loads(fenced[1] if fenced else text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidAnswerError("the answer is not JSON") from error
+    for error in Draft202012Validator(answer_schema(question)).iter_errors(value):
+        where = "/".join(str(part) for part in error.absolute_path) or "the answer"
+        raise InvalidAnswerError(f"{where} does not fit the schema ({error.validator})")
+    if question.kind != "list":
+        words = _PAIR if question.kind == "pair" else _GRADED
+        return Verdict(grade=words[value["verdict"]])
+    return Verdict(order=_prefix(value["order"]))
+
+
+def write_answer(question: Question, verdict: Verdict) -> str:
+    """Return *verdict* as the JSON that a judge would send."""
+    if verdict.order is not None:
+        return json.dumps({"order": [place + 1 for place in verdict.order]})
+    words = _PAIR if question.kind == "pair" else _GRADED
+    return json.dumps({"verdict": next(w for w, grade in words.items() if grade == verdict.grade)})
+
+
+def _object(name: str, value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {name: value},
+        "required": [name],
+        "additionalProperties": False,
+    }
+
+
+def _prefix(places: list[int]) -> tuple[int, ...]:
+    order: list[int] = []
+    for place in places:
+        if place - 1 in order:
+            break
+        order.append(place - 1)
+    if len(order) < 2:
+        raise InvalidAnswerError("order names fewer than two different items")
+    return tuple(order)

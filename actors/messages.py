@@ -1,0 +1,116 @@
+"""What actors say to each other: frozen message bodies, each with the table it carries."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import pyarrow as pa
+from pydantic import ConfigDict
+
+from .actor import Message, Ref
+from .questions import Question
+from .simulation.judge import JudgeProfile
+from .tables import ITEMS, MATCHES_SENT, OUTCOMES_SENT, REPLIES, REQUESTS, STANDING_SENT
+
+Script = Callable[[Mapping[str, Any]], Any]
+"""A scripted model's answer to one request, given as a row of REQUESTS with its prompt."""
+
+
+class ModelSpec(Message):
+    """Which model a role asks, and all that shapes its answers; holds no key.
+
+    *script* is the function of a `scripted` model, *profile* the parameters of a simulated one.
+    """
+
+    name: str
+    base_url: str | None = None
+    seed: int = 0
+    profile: JudgeProfile = JudgeProfile()
+    script: Script | None = None
+    in_flight: int = 64
+    timeout_s: float = 120.0
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the host itself answers, from a profile."""
+        return self.name.startswith("sim:")
+
+
+class Attach(Message):
+    """Tells a judge's host what it judges with: the items travel as its table."""
+
+    carries: ClassVar[pa.Schema | None] = ITEMS
+
+    model: ModelSpec
+    gateway: Ref | None = None
+
+
+class Ask(Message):
+    """Asks for answers to a batch of requests; replies come as Answers, in any order."""
+
+    carries: ClassVar[pa.Schema | None] = REQUESTS
+
+
+class Answers(Message):
+    """Some of the replies to an Ask."""
+
+    carries: ClassVar[pa.Schema | None] = REPLIES
+
+
+class Trial(Message):
+    """Has a host handle one item alone, to learn whether that item kills it."""
+
+    item: int
+
+
+class Done(Message):
+    """Says that a message was taken, and nothing more."""
+
+
+class HandOver(Message):
+    """Gives the gateway its key: sent by the driver after each start, and kept nowhere else."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    key: str | None
+
+    def __repr__(self) -> str:
+        return "HandOver(key=...)"
+
+    __str__ = __repr__
+
+
+class NextMatches(Message):
+    """Asks a bracket for its next round, at most *limit* matches."""
+
+    limit: int | None = None
+
+
+class Matches(Message):
+    """A bracket's next round; no rows once the ranking has stopped."""
+
+    carries: ClassVar[pa.Schema | None] = MATCHES_SENT
+
+
+class Record(Message):
+    """Gives a bracket the outcomes of the round that it handed out."""
+
+    carries: ClassVar[pa.Schema | None] = OUTCOMES_SENT
+
+
+class Exclude(Message):
+    """Takes items out of a tournament."""
+
+    items: tuple[int, ...]
+
+
+class AskStanding(Message):
+    """Asks a bracket for its ranking so far."""
+
+
+class Standing(Message):
+    """A bracket's ranking so far, and where it stands."""
+
+    carries: ClassVar[pa.Schema | None] = STANDING_SENT
+
+
+__all__ = ["Message", "Question"]

@@ -1,0 +1,151 @@
+"""The law of a simulated judge: what it answers, given what is true, as a pure function of keys.
+
+A pair (a, b), a shown first, is judged by `u_a - u_b + taste_a - taste_b + bias + noise`; its sign,
+or its place among the thresholds, is the answer. The noise is logistic with scale 1, so with no
+taste and no bias this is Bradley-Terry. A list is sorted by `u + taste + slope + lambda_k * noise`
+with Gumbel noise (Plackett-Luce), lambda_k = list_scale * (1 + list_growth * log2(k / 2)).
+Noise has three parts, mixed on the normal scale so that its law stays the same whatever the shares:
+one that persists per (judge, pair or set of items), one per (judge, pair or set, order), and the
+rest, which is new for each call key. Asking the same question again is not a second opinion.
+Sources: defaults from recorded judges (shares) and assumption (list noise); see the README.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import log_ndtr
+
+from ..questions import Question
+from .keyed import Floats, Keys, mix, normal, text_key, uniform
+
+Ints = npt.NDArray[np.int64]
+
+_PAIR, _ORDER, _FRESH = text_key("pair"), text_key("order"), text_key("fresh")
+_TASTE, _LAPSE, _GUESS = text_key("taste"), text_key("lapse"), text_key("guess")
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeProfile:
+    """Parameters of a simulated judge; utilities, bias, thresholds and taste are in logits.
+
+    `per_pair` and `per_order` are shares of the noise variance that persist per (judge, pair or
+    set) and per (judge, pair or set, order); `taste` is the standard deviation of what the judge
+    holds for or against an item, whatever it is compared with.
+    """
+
+    name: str = "sim:judge"
+    accuracy: float = 0.85
+    bias: float = 0.4
+    per_pair: float = 0.25
+    per_order: float = 0.25
+    taste: float = 0.0
+    lapse: float = 0.0
+    tie: float = 0.0
+    grade_tie: float = 0.3
+    grade_much: float = 2.0
+    list_scale: float = 1.0
+    list_growth: float = 0.15
+    list_slope: float = 0.3
+
+    @property
+    def persistent_share(self) -> float:
+        """The share of the noise that asking again does not renew."""
+        return self.per_pair + self.per_order
+
+    def list_noise(self, size: int) -> float:
+        """Return the noise scale of a list of *size*, relative to a pair's."""
+        return self.list_scale * (1.0 + self.list_growth * float(np.log2(size / 2)))
+
+
+REFERENCE = JudgeProfile(name="sim:reference", per_pair=0.0, per_order=0.0)
+"""The reference judge of the benchmark: no persistent part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A judge at work: its profile, its seed, and what is true of each item.
+
+    *utility* is in logits, *keys* are `text_keys` of the item ids, *fresh* the key of the call
+    spec without items and repeat (role, task, by, variant).
+    """
+
+    profile: JudgeProfile
+    seed: int
+    by: str
+    utility: Floats
+    keys: Keys
+
+    def answer(
+        self, question: Question, shown: Ints, *, variant: str = "", repeat: Ints | int = 0
+    ) -> npt.NDArray[np.int64]:
+        """Judge each row of *shown* (items in the order shown).
+
+        Returns grades, shape (M,), for `pair` and `graded`; for lists the places shown, best
+        first, shape (M, K).
+        """
+        call = text_key("call", self.seed, self.profile.name, "judge", question, self.by, variant)
+        fresh = mix(call, np.asarray(repeat, np.uint64))
+        if question.kind == "list":
+            return self._orders(shown, fresh)
+        return self._grades(question, shown, fresh)
+
+    def _grades(self, question: Question, shown: Ints, fresh: Keys) -> npt.NDArray[np.int64]:
+        p, judge = self.profile, self._judge_key()
+        first, second = self.keys[shown[:, 0]], self.keys[shown[:, 1]]
+        low, high = np.minimum(first, second), np.maximum(first, second)
+        side = np.where(first <= second, 1.0, -1.0)
+        z = self._blend(
+            side * normal(mix(judge, _PAIR, low, high)),
+            normal(mix(judge, _ORDER, first, second)),
+            normal(mix(fresh, _FRESH, first, second)),
+        )
+        value = self._value(judge)
+        gap = value[shown[:, 0]] - value[shown[:, 1]] + p.bias + log_ndtr(z) - log_ndtr(-z)
+        tie, much = (p.grade_tie, p.grade_much) if question.kind == "graded" else (p.tie, np.inf)
+        size = np.abs(gap)
+        grade = np.sign(gap) * np.where(size < tie, 0, np.where(size < much, 1, 2))
+        options = [-2, -1, 0, 1, 2] if question.kind == "graded" else [-1, 1]
+        return self._lapsed(grade.astype(np.int64), mix(fresh, first, second), np.array(options))
+
+    def _orders(self, shown: Ints, fresh: Keys) -> npt.NDArray[np.int64]:
+        p, judge, keys = self.profile, self._judge_key(), self.keys[shown]
+        size = shown.shape[1]
+        with np.errstate(over="ignore"):
+            together = mix(keys).sum(axis=1, dtype=np.uint64)[:, None]
+        in_order = np.zeros(len(shown), np.uint64)
+        for place in range(size):
+            in_order = mix(in_order, keys[:, place])
+        z = self._blend(
+            normal(mix(judge, _PAIR, together, keys)),
+            normal(mix(judge, _ORDER, in_order[:, None], keys)),
+            normal(mix(fresh, _FRESH, in_order[:, None], keys)),
+        )
+        gumbel = -np.log(-log_ndtr(z))  # z = Phi^-1 of a uniform draw
+        slope = np.linspace(1.0, -1.0, size) * p.list_slope
+        value = self._value(judge)[shown] + slope + p.list_noise(size) * gumbel
+        if p.lapse:
+            careless = uniform(mix(fresh, _LAPSE, in_order)) < p.lapse
+            guess = uniform(mix(fresh, _GUESS, in_order[:, None], keys))
+            value = np.where(careless[:, None], guess, value)
+        return np.argsort(-value, axis=1, kind="stable")
+
+    def _blend(self, pair: Floats, order: Floats, fresh: Floats) -> Floats:
+        p = self.profile
+        rest = max(1.0 - p.per_pair - p.per_order, 0.0)
+        parts = ((p.per_pair, pair), (p.per_order, order), (rest, fresh))
+        return np.asarray(sum(np.sqrt(share) * part for share, part in parts), np.float64)
+
+    def _value(self, judge: Keys) -> Floats:
+        if not self.profile.taste:
+            return self.utility
+        return self.utility + self.profile.taste * normal(mix(judge, _TASTE, self.keys))
+
+    def _judge_key(self) -> Keys:
+        return np.asarray(text_key("judge", self.seed, self.profile.name, self.by), np.uint64)
+
+    def _lapsed(self, grade: Ints, call: Keys, options: Ints) -> Ints:
+        if not self.profile.lapse:
+            return grade
+        guess = options[(uniform(mix(call, _GUESS)) * len(options)).astype(np.int64)]
+        return np.where(uniform(mix(call, _LAPSE)) < self.profile.lapse, guess, grade)

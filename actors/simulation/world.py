@@ -1,0 +1,38 @@
+"""What is true in a simulated world: utilities made from a column of truth."""
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit, ndtri
+from scipy.stats import rankdata
+
+from .keyed import Floats
+
+_LEVELS = 600
+
+
+def utilities(truth: Floats, accuracy: float) -> Floats:
+    """Return utilities in logits for *truth* (higher = more), one an item.
+
+    They are the normal scores of the truth's mid-ranks, Phi^-1((r - 1/2) / n), times the scale at
+    which a judge with logistic noise and no bias is right on *accuracy* of the random pairs with
+    unequal truth. All zero where all truths are equal.
+    """
+    if not 0.5 < accuracy < 1.0:
+        raise ValueError(f"accuracy {accuracy} is not between 0.5 and 1")
+    scores = ndtri((rankdata(truth) - 0.5) / len(truth))
+    levels, counts = np.unique(scores, return_counts=True)
+    if len(levels) < 2:
+        return np.zeros(len(truth))
+    return np.asarray(scores * _scale(levels, counts.astype(float), accuracy), np.float64)
+
+
+def _scale(levels: Floats, counts: Floats, accuracy: float) -> float:
+    if len(levels) > _LEVELS:  # so many levels are a smooth curve: evenly spaced ones stand for it
+        picked = np.linspace(0, len(levels) - 1, _LEVELS).round().astype(int)
+        levels, counts = levels[picked], counts[picked]
+    i, j = np.triu_indices(len(levels), 1)
+    gaps, weights = levels[j] - levels[i], counts[i] * counts[j]
+    weights /= weights.sum()
+    return float(
+        brentq(lambda s: (weights * expit(s * gaps)).sum() - accuracy, 1e-6, 1e6, xtol=1e-9)
+    )

@@ -1,0 +1,253 @@
+"""Every table that crosses between actors: schemas, labels, the way to bytes and back."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+
+from .errors import InvalidBatchError
+
+TRUSTED: Final = 0
+CLOSED: Final = 1
+UNTRUSTED: Final = 2
+"""Integrity of a row, least trusted highest: the join of labels is their maximum."""
+
+PROGRAM: Final = 0
+INPUT: Final = 1
+ANSWERS: Final = 2
+SOURCES: Final = ("program", "input table", "model answers")
+"""Provenance: `_provenance` is an index into this table of sources (run.json has it too)."""
+
+MAX_BATCH_BYTES: Final = 2_000_000_000
+
+_WORD = pa.dictionary(pa.int16(), pa.string())
+LABELS: Final = (
+    pa.field("_integrity", pa.uint8(), nullable=False),
+    pa.field("_provenance", pa.int32(), nullable=False),
+)
+
+
+def labelled(schema: pa.Schema) -> pa.Schema:
+    """Return *schema* with the two label columns that every table on the wire has."""
+    return pa.schema([*schema, *LABELS])
+
+
+REQUESTS: Final = labelled(
+    pa.schema(
+        [
+            pa.field("call_id", pa.int64(), nullable=False),
+            pa.field("path", pa.string()),
+            pa.field("role", _WORD, nullable=False),
+            pa.field("model", _WORD, nullable=False),
+            pa.field("effort", _WORD),
+            pa.field("prompt", pa.string()),
+            pa.field("template", pa.int16()),
+            pa.field("items", pa.list_(pa.int32())),
+            pa.field("output_schema", pa.int16()),
+            pa.field("context_tokens", pa.int32()),
+            pa.field("attempt", pa.int8(), nullable=False),
+            pa.field("task", _WORD),
+            pa.field("by", _WORD),
+            pa.field("variant", _WORD),
+            pa.field("repeat", pa.int32()),
+            pa.field("spec", pa.string()),
+        ]
+    )
+)
+"""Requests. *call_id* is unique in a run; *template* with *items* (rows of the item table, in the
+order shown) stands for a *prompt* not yet rendered. *task, by, variant, repeat* are the call spec;
+*spec* is the same as JSON with item ids, filled where a request leaves the host that knows them."""
+
+REPLIES: Final = labelled(
+    pa.schema(
+        [
+            pa.field("call_id", pa.int64(), nullable=False),
+            pa.field("status", _WORD, nullable=False),
+            pa.field("reason", _WORD),
+            pa.field("answer", pa.string()),
+            pa.field("grade", pa.int8()),
+            pa.field("order", pa.list_(pa.int32())),
+            pa.field("tokens_in", pa.int32(), nullable=False),
+            pa.field("tokens_out", pa.int32(), nullable=False),
+            pa.field("tokens_thinking", pa.int32(), nullable=False),
+            pa.field("tokens_cache_write", pa.int32(), nullable=False),
+            pa.field("tokens_cache_read", pa.int32(), nullable=False),
+            pa.field("cost_nanousd", pa.int64()),
+            pa.field("ttft_us", pa.int64()),
+            pa.field("decode_us", pa.int64()),
+            pa.field("served_model", _WORD),
+            pa.field("attempts", pa.int8(), nullable=False),
+        ]
+    )
+)
+"""Replies. *status*: ok, refused, truncated, invalid, failed, timeout, cancelled, over_budget,
+skipped, abstained; *reason* a short closed word beside a status that is not ok. *answer* is JSON;
+*grade* and *order* are a judge's typed answer (bracket.OUTCOMES; *order* holds places shown, from
+0, best first). Tokens and cost sum over the attempts; cost is null where no price is known."""
+
+ITEMS: Final = labelled(
+    pa.schema(
+        [
+            pa.field("id", pa.string(), nullable=False),
+            pa.field("text", pa.large_string(), nullable=False),
+            pa.field("utility", pa.float64()),
+        ]
+    )
+)
+"""The items of a tournament. *utility* is what a simulated judge knows (logits); else null."""
+
+MATCHES: Final = pa.schema([pa.field("shown", pa.list_(pa.int32()), nullable=False)])
+"""Matches: the items to compare, as row numbers of the item table, in the order shown."""
+
+OUTCOMES: Final = pa.schema(
+    [
+        pa.field("shown", pa.list_(pa.int32()), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("grade", pa.int8()),
+        pa.field("order", pa.list_(pa.int32())),
+    ]
+)
+"""Outcomes: a match with its answer. *grade* is from the first shown item's side (questions.py),
+*order* the items best first (a valid prefix is enough). Both are null where *status* is not `ok`:
+missing data, never a verdict."""
+
+STANDING: Final = pa.schema(
+    [
+        pa.field("item", pa.int32(), nullable=False),
+        pa.field("score", pa.float64(), nullable=False),
+        pa.field("rank_low", pa.float64(), nullable=False),
+        pa.field("rank_high", pa.float64(), nullable=False),
+        pa.field("comparisons", pa.int32(), nullable=False),
+    ]
+)
+"""The ranking so far, best first: posterior mean, 90% interval of the rank (1 = best), matches."""
+
+MATCHES_SENT: Final = labelled(MATCHES)
+OUTCOMES_SENT: Final = labelled(OUTCOMES)
+STANDING_SENT: Final = labelled(STANDING)
+
+REPLY_STATUSES: Final = [
+    "ok",
+    "refused",
+    "truncated",
+    "invalid",
+    "failed",
+    "timeout",
+    "cancelled",
+    "over_budget",
+    "skipped",
+    "abstained",
+]
+
+
+def batch(
+    schema: pa.Schema,
+    columns: dict[str, Any],
+    *,
+    rows: int,
+    integrity: int,
+    provenance: int,
+) -> pa.RecordBatch:
+    """Build a batch of *schema*: a scalar fills its column, a missing column is null."""
+    given = {**columns, "_integrity": integrity, "_provenance": provenance}
+    return pa.record_batch(
+        [_column(given.get(f.name), f.type, rows) for f in schema], schema=schema
+    )
+
+
+def stamp(rows: pa.RecordBatch, *, integrity: int, provenance: int) -> pa.RecordBatch:
+    """Return *rows* with labels set by whom they came from, whatever they claimed or lacked."""
+    names = [name for name in rows.schema.names if not name.startswith("_")]
+    plain = rows.select(names)
+    marks = [
+        _column(v, f.type, rows.num_rows)
+        for v, f in zip((integrity, provenance), LABELS, strict=True)
+    ]
+    return pa.record_batch([*plain.columns, *marks], schema=labelled(plain.schema))
+
+
+def bare(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the columns of *schema* alone: for a reader that holds no text."""
+    return rows.select(schema.names).cast(schema)
+
+
+def integrity_of(rows: pa.RecordBatch) -> int:
+    """Return the join of the rows' integrity: a table without labels is untrusted."""
+    if "_integrity" not in rows.schema.names:
+        return UNTRUSTED
+    if rows.num_rows == 0:
+        return TRUSTED
+    return max(rows.column("_integrity").to_pylist(), default=TRUSTED)
+
+
+def concat(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
+    """Put *batches* of one *schema* together; each row keeps its label."""
+    if not batches:
+        return _empty(schema)
+    table = pa.Table.from_batches([b.cast(schema) for b in batches], schema).unify_dictionaries()
+    merged = table.combine_chunks().to_batches()
+    return merged[0] if merged else _empty(schema)
+
+
+def encode(rows: pa.RecordBatch) -> bytes:
+    """Return *rows* as one Arrow IPC stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_batch(rows)
+    return bytes(sink.getvalue())
+
+
+def decode(
+    data: bytes | pa.Buffer, schema: pa.Schema, *, max_bytes: int = MAX_BATCH_BYTES
+) -> pa.RecordBatch:
+    """Read one batch of *schema* from another process; raises InvalidBatchError."""
+    name = ", ".join(schema.names[:3]) + ", ..."
+    if len(data) > max_bytes:
+        raise InvalidBatchError(name, f"{len(data):,} bytes are more than {max_bytes:,}")
+    try:
+        with pa.ipc.open_stream(data) as reader:
+            if not reader.schema.equals(schema):
+                raise InvalidBatchError(name, "its schema is another one")
+            batches = list(reader)
+        if len(batches) != 1:
+            raise InvalidBatchError(name, f"it holds {len(batches)} batches instead of one")
+        batches[0].validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        raise InvalidBatchError(name, str(error).splitlines()[0]) from error
+    _check_nulls(batches[0], schema, name)
+    return batches[0]
+
+
+def _check_nulls(rows: pa.RecordBatch, schema: pa.Schema, name: str) -> None:
+    for field, column in zip(schema, rows.columns, strict=True):
+        if not field.nullable and column.null_count:
+            raise InvalidBatchError(name, f"column {field.name} has nulls")
+    if rows.num_rows and integrity_of(rows) > UNTRUSTED:
+        raise InvalidBatchError(name, "an integrity label is unknown")
+
+
+def _column(value: Any, kind: pa.DataType, rows: int) -> pa.Array:  # Any: whatever Arrow reads
+    if isinstance(value, pa.ChunkedArray):
+        value = value.combine_chunks()
+    if isinstance(value, pa.Array):
+        return value.cast(kind)
+    if value is None:
+        return pa.nulls(rows, kind)
+    if isinstance(value, str | int | float):
+        if pa.types.is_dictionary(kind):
+            return pa.DictionaryArray.from_arrays(
+                pa.repeat(pa.scalar(0, kind.index_type), rows), [value]
+            )
+        return pa.repeat(pa.scalar(value, kind), rows)
+    if pa.types.is_dictionary(kind):
+        return pa.array(value, kind.value_type).dictionary_encode().cast(kind)
+    return pa.array(value, kind)
+
+
+def _empty(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.record_batch([pa.array([], field.type) for field in schema], schema=schema)
+
+
+def words(values: Iterable[str | None]) -> pa.Array:
+    """Return *values* as a dictionary column of a table above."""
+    return pa.array(list(values), pa.string()).dictionary_encode().cast(_WORD)
