@@ -126,18 +126,10 @@ MATCHES_SENT: Final = labelled(MATCHES)
 OUTCOMES_SENT: Final = labelled(OUTCOMES)
 STANDING_SENT: Final = labelled(STANDING)
 
-REPLY_STATUSES: Final = [
-    "ok",
-    "refused",
-    "truncated",
-    "invalid",
-    "failed",
-    "timeout",
-    "cancelled",
-    "over_budget",
-    "skipped",
-    "abstained",
-]
+REPLY_STATUSES: Final = (
+    *("ok", "refused", "truncated", "invalid", "failed", "timeout"),
+    *("cancelled", "over_budget", "skipped", "abstained"),
+)
 
 
 def batch(

@@ -33,6 +33,8 @@ def _scale(levels: Floats, counts: Floats, accuracy: float) -> float:
     i, j = np.triu_indices(len(levels), 1)
     gaps, weights = levels[j] - levels[i], counts[i] * counts[j]
     weights /= weights.sum()
-    return float(
-        brentq(lambda s: (weights * expit(s * gaps)).sum() - accuracy, 1e-6, 1e6, xtol=1e-9)
-    )
+
+    def excess(scale: float) -> float:
+        return float((weights * expit(scale * gaps)).sum()) - accuracy
+
+    return float(brentq(excess, 1e-6, 1e6, xtol=1e-9))
