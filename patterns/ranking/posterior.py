@@ -1,0 +1,136 @@
+"""The posterior over strengths and judge: Newton steps on arrays, joint draws, what they predict."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .graph import Graph, Precision
+from .likelihood import Floats, Judge, Likelihood, PairLikelihood
+from .thresholds import fit_thresholds
+
+SCALE_GUESS = 1.5
+"""The spread of strengths before any outcome; it weighs as much as one item."""
+
+SMALLEST_SCALE = 0.05
+MOST_STEPS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A Gaussian posterior: means and variances of strengths, the judge, the prior's scale.
+
+    *draws* are joint draws around the mean, one a column.
+    """
+
+    mean: Floats
+    variance: Floats
+    judge: Judge
+    scale: float
+    inflation: float
+    draws: Floats
+
+    @classmethod
+    def prior(cls, n: int) -> "Estimate":
+        """Return what is believed before the first outcome."""
+        spread = np.full(n, SCALE_GUESS**2)
+        return cls(np.zeros(n), spread, Judge(), SCALE_GUESS, 1.2, np.zeros((n, 0)))
+
+
+def fit(
+    likelihood: Likelihood,
+    graph: Graph,
+    start: Estimate,
+    *,
+    rng: np.random.Generator,
+    draws: int,
+    scale: float | None = None,
+) -> tuple[Estimate, Precision]:
+    """Return the posterior given *likelihood*, from *start*; *scale* fixes the prior's."""
+    now = start if scale is None else replace(start, scale=scale)
+    silent = scale is None and _carries_no_signal(likelihood, graph, now.judge)
+    cold = not now.mean.any()
+    for step in range(MOST_STEPS):
+        now, precision, moved = _step(likelihood, graph, now)
+        if scale is None and not (cold and step < 3):
+            now = replace(now, scale=SMALLEST_SCALE if silent else _fit_scale(graph, now))
+        if isinstance(likelihood, PairLikelihood) and step < 3:
+            now = replace(now, judge=fit_thresholds(likelihood, now.mean, now.variance, now.judge))
+        if moved < 2e-3 and step >= (5 if cold else 1):
+            break
+    terms = likelihood.terms(now.mean, now.variance, now.judge)
+    precision = graph.weigh(terms.weights, now.scale**-2)
+    sample = precision.draws(rng, draws)
+    inflation = float(np.mean(sample**2 * precision.diagonal[:, None])) if draws else now.inflation
+    variance = np.minimum(inflation / precision.diagonal, now.scale**2)
+    return replace(now, draws=sample, inflation=inflation, variance=variance), precision
+
+
+def _step(likelihood: Likelihood, graph: Graph, now: Estimate) -> tuple[Estimate, Precision, float]:
+    terms = likelihood.terms(now.mean, now.variance, now.judge)
+    precision = graph.weigh(terms.weights, now.scale**-2)
+    downhill = terms.gradient - now.mean / now.scale**2
+    change = precision.solve(downhill[:, None], tolerance=1e-2)[:, 0]
+    change *= min(1.0, 3.0 / max(float(np.abs(change).max(initial=0.0)), 1e-300))
+    bias = now.judge.bias
+    width = 2.0 / (1.0 + bias * bias)  # a Cauchy prior: no judge is too biased to be seen
+    shift = (terms.bias_gradient - width * bias) / (terms.bias_information + width)
+    mean = now.mean + change
+    variance = np.minimum(now.inflation / precision.diagonal, now.scale**2)
+    judge = replace(now.judge, bias=bias + max(-3.0, min(3.0, shift)))
+    moved = float(np.sqrt(np.mean(change**2))) / max(float(np.std(mean)), SMALLEST_SCALE)
+    moved += abs(shift) / (1.0 + abs(bias))
+    return replace(now, mean=mean, variance=variance, judge=judge), precision, moved
+
+
+def _fit_scale(graph: Graph, now: Estimate) -> float:
+    """Return the prior's scale at which the evidence is stationary (MacKay 1992)."""
+    determined = 1.0 - now.variance / now.scale**2
+    square = (float(np.sum(now.mean**2)) + SCALE_GUESS**2) / (float(determined.sum()) + 1.0)
+    return max(SMALLEST_SCALE, min(20.0, square**0.5))
+
+
+def _carries_no_signal(likelihood: Likelihood, graph: Graph, judge: Judge) -> bool:
+    """Whether outcomes vary between items no more than chance, where a weak judge's would.
+
+    The score test of a zero scale: at equal strengths the squared gradient of an item has its
+    information as expectation (Commenges & Jacqmin-Gadda 1997).
+    """
+    zero = np.zeros(graph.n)
+    terms = likelihood.terms(zero, zero, judge)
+    information = graph.weigh(terms.weights, 0.0).diagonal
+    noise = float(np.sqrt(2.0 * np.sum(information**2)))
+    excess = float(np.sum(terms.gradient**2 - information))
+    return excess < 2.0 * noise and noise > 32.0
+
+
+def predicted_tau(estimate: Estimate) -> float:
+    """Return the expected Kendall tau between the order of the means and the judge's consensus.
+
+    Agreement is averaged over draws by lag in the order, on lags that grow geometrically.
+    """
+    n, draws = estimate.draws.shape
+    if n < 2 or draws == 0:
+        return 1.0 if n < 2 else 0.0
+    order = np.argsort(-estimate.mean, kind="stable")
+    sample = (estimate.mean[:, None] + estimate.draws)[order]
+    lags = np.unique(np.geomspace(1, n - 1, min(n - 1, 48)).astype(np.int64))
+    agreed = [float(np.mean(np.sign(sample[:-lag] - sample[lag:]))) for lag in lags]
+    every = np.arange(1, n)
+    pairs = n - every
+    return float(np.sum(np.interp(every, lags, agreed) * pairs) / np.sum(pairs))
+
+
+def rank_intervals(
+    estimate: Estimate, precision: Precision, rng: np.random.Generator, draws: int = 32
+) -> tuple[Floats, Floats]:
+    """Return the low and high end of each item's 90% rank interval (1 = best), from joint draws.
+
+    Mean rank plus or minus Student's 95% quantile times the deviation over the draws.
+    """
+    n = len(estimate.mean)
+    sample = estimate.mean[:, None] + precision.draws(rng, draws)
+    ranks = np.empty((n, draws))
+    np.put_along_axis(ranks, np.argsort(-sample, axis=0), np.arange(1.0, n + 1.0)[:, None], 0)
+    middle = ranks.mean(1)
+    spread = 1.696 * np.sqrt(((ranks - middle[:, None]) ** 2).sum(1) / max(draws - 1, 1))
+    return np.clip(middle - spread, 1.0, n), np.clip(middle + spread, 1.0, n)

@@ -1,0 +1,97 @@
+"""When to stop, and how many matches to ask next: decided from the predicted taus so far."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...actors.bracket import Stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """After a round: matches asked so far, and Kendall's tau as the posterior predicts it."""
+
+    asked: int
+    tau: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a ranking spends: until *target*, within *budget*, or its budget in equal *rounds*.
+
+    *first* is the size of the first adaptive round, *most* the size at which even a weak judge
+    would be done, *window* how many matches must raise predicted tau by `LEAST_GAIN`.
+    """
+
+    target: float
+    budget: int | None
+    rounds: int | None
+    first: int
+    most: int
+    window: int
+
+
+LEAST_GAIN = 0.003
+EARLY_SHARE = 0.7
+"""Of what seems missing, this share is asked while the forecast is still far away."""
+
+
+def decide(plan: Plan, history: Sequence[Point]) -> Stopped | None:
+    """Return why the ranking is over, or None while it is not."""
+    asked = history[-1].asked if history else 0
+    if plan.budget is not None and asked >= plan.budget:
+        return "budget"
+    if plan.rounds is not None or not history:
+        return None
+    if history[-1].tau >= plan.target:
+        return "target"
+    return "saturation" if asked >= plan.most or _is_saturated(plan, history) else None
+
+
+def _is_saturated(plan: Plan, history: Sequence[Point]) -> bool:
+    """Whether predicted tau has risen by less than `LEAST_GAIN` over the last matches.
+
+    The last N/4 matches, and at least the last quarter of all: tau grows with the logarithm of
+    the matches, so a fixed number of pairs gains little late in a healthy run.
+    """
+    last = history[-1]
+    before = last.asked - max(plan.window, last.asked // 4)
+    earlier = [point.tau for point in history if point.asked <= before]
+    return bool(earlier) and last.tau - earlier[-1] < LEAST_GAIN
+
+
+def round_size(plan: Plan, history: Sequence[Point]) -> int:
+    """Return how many matches the next round should ask."""
+    asked = history[-1].asked if history else 0
+    left = plan.most if plan.budget is None else plan.budget - asked
+    if plan.rounds is not None and plan.budget is not None:
+        return min(left, plan.budget * (len(history) + 1) // plan.rounds - asked)
+    if not history:
+        return min(left, plan.first)
+    missing = expected_calls(plan, history) - asked
+    smallest = max(1, asked // 50, plan.first // 16)
+    share = 1.0 if missing < asked // 12 else EARLY_SHARE
+    return min(left, max(smallest, min(math.ceil(missing * share), 3 * asked)))
+
+
+def expected_calls(plan: Plan, history: Sequence[Point]) -> int:
+    """Return how many matches the target will have taken in all.
+
+    tau = 2/pi asin sqrt(1 - x) for a share x of the spread still unknown; 1/x grows linearly with
+    the matches asked (information adds up), from the last round's slope.
+    """
+    if not history:
+        return plan.first
+    known = [_information(point.tau) for point in history]
+    asked = [point.asked for point in history]
+    slope = (known[-1] - (known[-2] if len(known) > 1 else 1.0)) / max(
+        asked[-1] - (asked[-2] if len(asked) > 1 else 0), 1
+    )
+    slope = max(slope, 0.5 * (known[-1] - 1.0) / max(asked[-1], 1), 1e-9)
+    missing = (_information(plan.target) - known[-1]) / slope
+    return asked[-1] + math.ceil(max(0.0, min(missing, float(plan.most))))
+
+
+def _information(tau: float) -> float:
+    known = math.sin(math.pi / 2 * max(0.0, min(tau, 0.999))) ** 2
+    return 1.0 / (1.0 - known)
