@@ -52,9 +52,9 @@ def parse_answer(question: Question, text: str) -> Verdict:
         value = json.loads(fenced[1] if fenced else text)
     except (ValueError, RecursionError) as error:
         raise InvalidAnswerError("the answer is not JSON") from error
-    for error in Draft202012Validator(answer_schema(question)).iter_errors(value):
-        where = "/".join(str(part) for part in error.absolute_path) or "the answer"
-        raise InvalidAnswerError(f"{where} does not fit the schema ({error.validator})")
+    for flaw in Draft202012Validator(answer_schema(question)).iter_errors(value):
+        where = "/".join(str(part) for part in flaw.absolute_path) or "the answer"
+        raise InvalidAnswerError(f"{where} does not fit the schema ({flaw.validator})")
     if question.kind != "list":
         words = _PAIR if question.kind == "pair" else _GRADED
         return Verdict(grade=words[value["verdict"]])

@@ -31,7 +31,7 @@ class Price:
     def cost(
         self, tokens_in: int, tokens_out: int, cache_write: int = 0, cache_read: int = 0
     ) -> int:
-        """Return the cost of one call in nano-dollars; *tokens_in* excludes what the cache holds."""
+        """Return a call's cost in nano-dollars; *tokens_in* excludes what the cache holds."""
         prompt = tokens_in + cache_write + cache_read
         rates = self.above if self.above and prompt > self.threshold else self.base
         return (
