@@ -13,6 +13,7 @@ from ..actors.bracket import OUTCOMES, Stopped
 from ..actors.questions import Question
 from ..actors.simulation.judge import Bench, JudgeProfile
 from ..actors.simulation.keyed import text_keys
+from ..actors.tables import OUTCOMES
 from ..patterns.ranking.engine import PosteriorRanking
 
 Answer = Callable[[Question, npt.NDArray[np.int64]], npt.NDArray[np.int64]]

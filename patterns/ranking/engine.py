@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ...actors.bracket import MATCHES, STANDING, Progress, Stopped
+from ...actors.bracket import Progress, Stopped
 from ...actors.questions import Question
+from ...actors.tables import MATCHES, STANDING
 from .graph import Graph, Precision
 from .likelihood import Ints, Likelihood, ListLikelihood, PairLikelihood
 from .log import Log

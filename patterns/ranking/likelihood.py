@@ -50,8 +50,15 @@ class Likelihood(Protocol):
         """Return the two ends of every edge, in the order of `Terms.weights`."""
         ...
 
-    def terms(self, mean: Floats, variance: Floats, judge: Judge) -> Terms:
-        """Return the derivatives at strengths *mean* whose uncertainty is *variance*."""
+    def spread(self, precision: Floats, weights: Floats) -> Floats:
+        """Return the variance of the differences in each outcome, given the items' *precision*.
+
+        Items of one outcome covary, the more the higher its own *weights* (exact in a tree).
+        """
+        ...
+
+    def terms(self, mean: Floats, spread: Floats, judge: Judge) -> Terms:
+        """Return the derivatives at strengths *mean*, smoothed by *spread*."""
         ...
 
 
@@ -80,15 +87,15 @@ class PairLikelihood:
         """Return how far each first item is above the second in the judge's eyes."""
         return mean[self.first] - mean[self.second] + judge.bias
 
-    def sharpness(self, variance: Floats) -> Floats:
-        """Return the smoothing factor of each match."""
-        spread = variance[self.first] + variance[self.second]
-        return np.asarray(1.0 / np.sqrt(1.0 + np.pi / 8.0 * spread))
+    def spread(self, precision: Floats, weights: Floats) -> Floats:
+        """Return the variance of the difference in each pair."""
+        own = 0.5 * (precision[self.first] + precision[self.second]) + weights
+        return np.asarray(2.0 / own)
 
-    def terms(self, mean: Floats, variance: Floats, judge: Judge) -> Terms:
+    def terms(self, mean: Floats, spread: Floats, judge: Judge) -> Terms:
         """Return the derivatives; log P(lo < d < hi) is log s(hi - d) + log s(d - lo) + const."""
         low, high = bounds(self.grade, judge)
-        sharp = self.sharpness(variance)
+        sharp = sharpness(spread)
         d = self.differences(mean, judge)
         below, above = sigmoid(sharp * (high - d)), sigmoid(sharp * (low - d))
         slope = below + above - 1.0
@@ -96,6 +103,11 @@ class PairLikelihood:
         gradient = np.bincount(self.first, slope, self._n)
         gradient -= np.bincount(self.second, slope, self._n)
         return Terms(gradient, weights, float(slope.sum()), float(weights.sum()))
+
+
+def sharpness(spread: Floats) -> Floats:
+    """Return the factor that smooths a logistic over a difference of variance *spread*."""
+    return np.asarray(1.0 / np.sqrt(1.0 + np.pi / 8.0 * spread))
 
 
 def bounds(grade: Ints, judge: Judge) -> tuple[Floats, Floats]:
@@ -129,10 +141,15 @@ class ListLikelihood:
         """Return every pair of items in every list (padding pairs weigh nothing)."""
         return self._item[self._upper].ravel(), self._item[self._lower].ravel()
 
-    def terms(self, mean: Floats, variance: Floats, judge: Judge) -> Terms:
+    def spread(self, precision: Floats, weights: Floats) -> Floats:
+        """Return the typical variance of a difference in each list."""
+        typical = (precision[self._item] * self._there).sum(0) / self._sizes
+        pairs = np.maximum(self._sizes * (self._sizes - 1), 2)
+        return np.asarray(2.0 / (typical + 2.0 * weights.reshape(-1, len(self)).sum(0) / pairs))
+
+    def terms(self, mean: Floats, spread: Floats, judge: Judge) -> Terms:
         """Return the derivatives, from suffix sums over the ranks of each list."""
-        spread = 2.0 * (variance[self._item] * self._there).sum(0) / self._sizes
-        sharp = 1.0 / np.sqrt(1.0 + np.pi / 8.0 * spread)
+        sharp = sharpness(spread)
         force = sharp * (mean[self._item] + judge.bias * self.place)
         force -= np.where(self._there > 0.0, force, -np.inf).max(0)
         mass = np.exp(np.maximum(force, -300.0)) * self._there

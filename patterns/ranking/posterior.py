@@ -12,7 +12,10 @@ SCALE_GUESS = 1.5
 """The spread of strengths before any outcome; it weighs as much as one item."""
 
 SMALLEST_SCALE = 0.05
-MOST_STEPS = 25
+COLD_STEPS, WARM_STEPS = 12, 6
+
+CLOSE = 5e-3
+"""Newton steps end when one moves the strengths by less than this share of their deviation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +52,16 @@ def fit(
     now = start if scale is None else replace(start, scale=scale)
     silent = scale is None and _carries_no_signal(likelihood, graph, now.judge)
     cold = not now.mean.any()
-    for step in range(MOST_STEPS):
-        now, precision, moved = _step(likelihood, graph, now)
+    spread = likelihood.spread(1.0 / now.variance, np.zeros(len(likelihood.edges()[0])))
+    for step in range(COLD_STEPS if cold else WARM_STEPS):
+        now, precision, spread, moved = _step(likelihood, graph, now, spread)
         if scale is None and not (cold and step < 3):
             now = replace(now, scale=SMALLEST_SCALE if silent else _fit_scale(graph, now))
         if isinstance(likelihood, PairLikelihood) and step < 3:
-            now = replace(now, judge=fit_thresholds(likelihood, now.mean, now.variance, now.judge))
-        if moved < 2e-3 and step >= (5 if cold else 1):
+            now = replace(now, judge=fit_thresholds(likelihood, now.mean, spread, now.judge))
+        if moved < CLOSE and step >= (5 if cold else 1):
             break
-    terms = likelihood.terms(now.mean, now.variance, now.judge)
+    terms = likelihood.terms(now.mean, spread, now.judge)
     precision = graph.weigh(terms.weights, now.scale**-2)
     sample = precision.draws(rng, draws)
     inflation = float(np.mean(sample**2 * precision.diagonal[:, None])) if draws else now.inflation
@@ -65,11 +69,13 @@ def fit(
     return replace(now, draws=sample, inflation=inflation, variance=variance), precision
 
 
-def _step(likelihood: Likelihood, graph: Graph, now: Estimate) -> tuple[Estimate, Precision, float]:
-    terms = likelihood.terms(now.mean, now.variance, now.judge)
+def _step(
+    likelihood: Likelihood, graph: Graph, now: Estimate, spread: Floats
+) -> tuple[Estimate, Precision, Floats, float]:
+    terms = likelihood.terms(now.mean, spread, now.judge)
     precision = graph.weigh(terms.weights, now.scale**-2)
     downhill = terms.gradient - now.mean / now.scale**2
-    change = precision.solve(downhill[:, None], tolerance=1e-2)[:, 0]
+    change = precision.solve(downhill[:, None], tolerance=3e-2)[:, 0]
     change *= min(1.0, 3.0 / max(float(np.abs(change).max(initial=0.0)), 1e-300))
     bias = now.judge.bias
     width = 2.0 / (1.0 + bias * bias)  # a Cauchy prior: no judge is too biased to be seen
@@ -79,7 +85,8 @@ def _step(likelihood: Likelihood, graph: Graph, now: Estimate) -> tuple[Estimate
     judge = replace(now.judge, bias=bias + max(-3.0, min(3.0, shift)))
     moved = float(np.sqrt(np.mean(change**2))) / max(float(np.std(mean)), SMALLEST_SCALE)
     moved += abs(shift) / (1.0 + abs(bias))
-    return replace(now, mean=mean, variance=variance, judge=judge), precision, moved
+    now = replace(now, mean=mean, variance=variance, judge=judge)
+    return now, precision, likelihood.spread(1.0 / variance, terms.weights), moved
 
 
 def _fit_scale(graph: Graph, now: Estimate) -> float:
@@ -96,7 +103,7 @@ def _carries_no_signal(likelihood: Likelihood, graph: Graph, judge: Judge) -> bo
     information as expectation (Commenges & Jacqmin-Gadda 1997).
     """
     zero = np.zeros(graph.n)
-    terms = likelihood.terms(zero, zero, judge)
+    terms = likelihood.terms(zero, np.zeros(len(likelihood)), judge)
     information = graph.weigh(terms.weights, 0.0).diagonal
     noise = float(np.sqrt(2.0 * np.sum(information**2)))
     excess = float(np.sum(terms.gradient**2 - information))

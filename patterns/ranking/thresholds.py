@@ -2,15 +2,13 @@
 
 import numpy as np
 
-from .likelihood import FAR, Floats, Judge, PairLikelihood, bounds, sigmoid
+from .likelihood import FAR, Floats, Judge, PairLikelihood, bounds, sharpness, sigmoid
 
 SAMPLE = 4000
 """Thresholds are shared by all matches: a sample of this size fixes them well."""
 
 
-def fit_thresholds(
-    likelihood: PairLikelihood, mean: Floats, variance: Floats, judge: Judge
-) -> Judge:
+def fit_thresholds(likelihood: PairLikelihood, mean: Floats, spread: Floats, judge: Judge) -> Judge:
     """Return *judge* with the thresholds moved by one step of Fisher scoring each.
 
     Without ties among the grades the tie's half-width is 0, without 'much' the second is FAR.
@@ -22,7 +20,7 @@ def fit_thresholds(
         return Judge(judge.bias)
     tie = (judge.tie or 0.3) if ties else 0.0
     far = (judge.much if judge.much < FAR else 2.0) if much else FAR
-    sharp = likelihood.sharpness(variance)[part]
+    sharp = sharpness(spread[part])
     d = likelihood.differences(mean, judge)[part]
     trial = Judge(judge.bias, tie, far)
     gradient, information = _derivatives(grade, d, sharp, trial)
