@@ -1,0 +1,233 @@
+"""What a ranking gives back: the table, best first, and how it came about."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from .actors.bracket import Stopped
+from .inert import inert
+
+Status = Literal["completed", "degraded", "failed", "interrupted"]
+
+CONSENSUS = "agreement with this judge's own consensus, not with the truth"
+"""What predicted tau is; every output says so."""
+
+COLUMNS = ("rank", "id", "score", "rank_low", "rank_high", "comparisons")
+"""The columns of a ranking; the input's columns follow."""
+
+_ENDINGS = {
+    "target": "the target was reached",
+    "budget": "the budget was spent",
+    "saturation": "more calls taught nothing more",
+    "data": "there was nothing more to learn",
+}
+_HTML_ROWS = 20
+_CELL_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankResult:
+    """A finished ranking: its table and the account of the run that made it."""
+
+    status: Status
+    run_id: str
+    model: str
+    simulated: bool
+    ask: str
+    n: int
+    dropped: int
+    calls: int
+    tokens: int
+    cost_usd: float | None
+    priced_as: str | None
+    rounds: int
+    wall_s: float
+    target: float
+    stopped: Stopped | None
+    missing: dict[str, int]
+    dead_letters: list[str]
+    persistent_share: float | None
+    predicted_tau: float | None
+    truth: dict[str, float | None] | None
+    """tau_b, tau_b_cap (the highest its ties allow), recall_at_10 and ndcg_at_10."""
+    output: str | None
+    digest: str
+    notes: tuple[str, ...]
+    table: pa.Table
+    """The columns of COLUMNS, then the input's; best first."""
+
+    def to_arrow(self) -> pa.Table:
+        """Return the ranking as an Arrow table, best first."""
+        return self.table
+
+    def to_pandas(self) -> Any:  # pandas is no dependency, so its type cannot be named
+        """Return the ranking as a pandas frame, best first."""
+        return self.table.to_pandas()
+
+    def to_json(self) -> dict[str, object]:
+        """Return the account of the run, without the table, as `--json` prints it."""
+        account = {name: _finite(getattr(self, name)) for name in _ACCOUNT}
+        if self.truth is not None:
+            account["truth"] = {name: _finite(value) for name, value in self.truth.items()}
+        return account
+
+    def lines(self) -> list[str]:
+        """Return the account of the run as lines for a person, inert."""
+        lines = [_rows(self), _price(self), _ending(self), *_truth(self), *_losses(self)]
+        lines += [f"note: {note}" for note in self.notes]
+        if self.output:
+            lines.append(f"ranking: {self.output}")
+        if self.simulated:
+            lines = [simulated_line(self.model), *lines, simulated_line(self.model)]
+        return [inert(line) for line in lines]
+
+    def _repr_html_(self) -> str:
+        from markupsafe import Markup
+
+        lines = self.lines()
+        head, tail = (lines[:1], lines[1:]) if self.simulated else ([], lines)
+        return Markup("<div>{}{}{}</div>").format(
+            _paragraphs(head), _html_table(self.table), _paragraphs(tail)
+        )
+
+
+def simulated_line(model: str) -> str:
+    """Return the line that says that no model was asked."""
+    return f"simulated: {model} is a simulated judge, no language model gave these verdicts"
+
+
+def ranking_table(frame: pa.Table, ids: Sequence[str], standing: pa.RecordBatch) -> pa.Table:
+    """Return *standing* (schema STANDING) as the columns of COLUMNS, then those of *frame*.
+
+    A column of *frame* with one of these names gets the suffix `_input`.
+    """
+    items = standing.column("item")
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {
+        "rank": pa.array(range(1, len(items) + 1), pa.int64()),
+        "id": pa.array([ids[item] for item in items.to_pylist()], pa.string()),
+    }
+    for name in COLUMNS[2:]:
+        columns[name] = standing.column(name)
+    rows = frame.take(items)
+    for name in frame.column_names:
+        columns[_free_name(name, columns, frame)] = rows.column(name)
+    return pa.table(columns)
+
+
+def with_provenance(table: pa.Table, *, run_id: str, model: str, simulated: bool) -> pa.Table:
+    """Return *table* with the metadata that its Parquet file carries."""
+    facts = {
+        "commedia.simulated": "true" if simulated else "false",
+        "commedia.run_id": run_id,
+        "commedia.model": model,
+    }
+    return table.cast(pa.schema(list(table.schema), metadata=facts))
+
+
+def digest(ids: Sequence[str], scores: Sequence[float]) -> str:
+    """Return the sha256 of *ids* and *scores*, both in rank order, scores rounded to 1e-9."""
+    seen = hashlib.sha256()
+    for id, score in zip(ids, scores, strict=True):
+        seen.update(f"{json.dumps(id)} {round(score, 9) + 0.0:.9f}\n".encode())
+    return seen.hexdigest()
+
+
+_ACCOUNT = [field.name for field in fields(RankResult) if field.name not in ("notes", "table")]
+
+
+def _finite(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _free_name(name: str, columns: Mapping[str, object], frame: pa.Table) -> str:
+    if name not in COLUMNS:
+        return name
+    name += "_input"
+    while name in columns or name in frame.column_names:
+        name += "_input"
+    return name
+
+
+def _rows(result: RankResult) -> str:
+    left_out = f", {result.dropped:,} left out" if result.dropped else ""
+    return f"{result.status}: {result.n:,} rows ranked{left_out} by {result.model}"
+
+
+def _price(result: RankResult) -> str:
+    if result.cost_usd is None:
+        money = "cost unknown"
+    else:
+        like = f" (priced as {result.priced_as})" if result.priced_as else ""
+        money = f"${result.cost_usd:,.4f}{like}"
+    return (
+        f"{result.calls:,} calls of {result.ask} in {result.rounds} rounds, "
+        f"{result.tokens:,} tokens, {money}, {result.wall_s:.1f} s; run {result.run_id}"
+    )
+
+
+def _ending(result: RankResult) -> str:
+    why = _ENDINGS.get(result.stopped or "", "before its end")
+    if result.predicted_tau is None or math.isnan(result.predicted_tau):
+        return f"stopped: {why}"
+    return (
+        f"stopped: {why}; predicted tau {result.predicted_tau:.3f} (target {result.target:g}), "
+        f"which is {CONSENSUS}"
+    )
+
+
+def _truth(result: RankResult) -> list[str]:
+    if result.truth is None:
+        return []
+    tau_b, cap = result.truth.get("tau_b"), result.truth.get("tau_b_cap")
+    parts = [] if tau_b is None else [f"tau-b {tau_b:.3f}"]
+    if parts and cap is not None and cap < 0.9995:
+        parts[0] += f" (its ties allow {cap:.3f})"
+    for name, label in (("recall_at_10", "top-10 recall"), ("ndcg_at_10", "NDCG@10")):
+        value = result.truth.get(name)
+        if value is not None:
+            parts.append(f"{label} {value:.2f}")
+    return [f"against the truth: {', '.join(parts) or 'nothing to compare'}"]
+
+
+def _losses(result: RankResult) -> list[str]:
+    lines = []
+    if any(result.missing.values()):
+        counts = ", ".join(f"{count:,} {status}" for status, count in result.missing.items())
+        lines.append(f"missing answers: {counts}")
+    if result.dead_letters:
+        named = ", ".join(result.dead_letters[:10])
+        more = len(result.dead_letters) - 10
+        lines.append(f"dead letters: {named}" + (f" and {more:,} more" if more > 0 else ""))
+    return lines
+
+
+def _paragraphs(lines: Sequence[str]) -> Any:  # markupsafe's Markup, imported only for notebooks
+    from markupsafe import Markup
+
+    return Markup("").join(Markup("<p>{}</p>").format(line) for line in lines)
+
+
+def _html_table(table: pa.Table) -> Any:  # as above
+    from markupsafe import Markup
+
+    def row(tag: str, cells: Sequence[str]) -> Markup:
+        cell = Markup(f"<{tag}>{{}}</{tag}>")
+        shown = (cell.format(inert(text, _CELL_CHARS)) for text in cells)
+        return Markup("<tr>{}</tr>").format(Markup("").join(shown))
+
+    head = row("th", [str(name) for name in table.column_names])
+    top = table.slice(0, _HTML_ROWS)
+    cells = [[_cell(value) for value in column.to_pylist()] for column in top.columns]
+    body = Markup("").join(row("td", values) for values in zip(*cells, strict=True))
+    return Markup("<table><thead>{}</thead><tbody>{}</tbody></table>").format(head, body)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
