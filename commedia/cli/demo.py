@@ -1,0 +1,104 @@
+"""`commedia demo`: the main job on a bundled table, with simulated judges and no key."""
+
+import importlib.resources
+import os
+import time
+from typing import TYPE_CHECKING, Literal, TextIO
+
+import click
+
+from .progress import ProgressView
+from .stdout import quiet_stdout
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ..results import RankResult
+
+EXAMPLES = """\b
+Examples:
+  commedia demo
+  commedia demo --runtime inline
+"""
+
+BY = "severity: how much harm the bug does to users, their data or their money"
+TEXT = "{title}\n{report}"
+TOP = 10
+KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL")
+
+NEXT = """
+What to try next:
+  commedia show last --item {best}
+      which matches put the first one first
+  commedia sort your.csv --by 'what matters to you' --text COLUMN --truth COLUMN
+      rehearse on your own table, free, where the truth is in a column
+  commedia sort your.csv --by 'what matters to you' --text COLUMN --budget 2usd -o ranked.csv
+      the same on Claude (needs ANTHROPIC_API_KEY), never above the budget"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.option(
+    "--runtime",
+    type=click.Choice(["ray", "inline"]),
+    default="ray",
+    show_default=True,
+    help="Actors on Ray, or all in this process.",
+)
+def demo(runtime: Literal["ray", "inline"]) -> int:
+    """Sort about 120 bundled bug reports by severity, on simulated judges.
+
+    No key is used, even if there is one, and nothing leaves this machine.
+    """
+    for key in KEYS:
+        os.environ.pop(key, None)
+    frame = bundled_reports()
+    from ..session import Session
+
+    view = ProgressView(quiet=False)
+    began = time.perf_counter()
+    with (
+        quiet_stdout() as out,
+        Session(model="sim:judge", runtime=runtime, on_progress=view) as session,
+    ):
+        with view:
+            result = session.rank(frame, BY, text=TEXT, id="id", truth="severity")
+        wall_s = time.perf_counter() - began
+        _tell(result, frame, out)
+        for line in _times(wall_s, session.start_s):
+            out.write(line + "\n")
+        out.write(NEXT.format(best=result.table.column("id")[0].as_py()) + "\n")
+        out.write(result.lines()[-1] + "\n")
+    return 0 if result.status == "completed" else 3
+
+
+def bundled_reports() -> "pa.Table":
+    """Return the bug reports that come with the package, with a severity truth from 0 to 100."""
+    from ..inputs import read_table
+
+    place = importlib.resources.files("commedia") / "data" / "bug_reports.csv"
+    with importlib.resources.as_file(place) as path:
+        return read_table(str(path))
+
+
+def _tell(result: "RankResult", frame: "pa.Table", out: TextIO) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    lines = result.lines()
+    out.write(f"{lines[0]}\n\nThe {TOP} most severe of {frame.num_rows} bug reports:\n\n")
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("rank", "90% interval", "truth"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    shown.add_column("title", no_wrap=True, overflow="ellipsis")
+    for row in result.table.slice(0, TOP).to_pylist():
+        interval = f"{row['rank_low']:.0f} - {row['rank_high']:.0f}"
+        shown.add_row(str(row["rank"]), interval, f"{row['severity']:g}", Text(row["title"]))
+    Console(file=out, highlight=False, width=None if out.isatty() else 100).print(shown)
+    out.write("\n" + "\n".join(lines[1:-1]) + "\n")
+
+
+def _times(wall_s: float, ray_s: float | None) -> list[str]:
+    if ray_s is None:
+        return [f"time: ours {wall_s:.1f} s, all in this process"]
+    return [f"time: ours {wall_s - ray_s:.1f} s, and {ray_s:.1f} s for Ray to start"]

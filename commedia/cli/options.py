@@ -1,0 +1,51 @@
+"""Options that several commands share, and what makes their values acceptable."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import TextIO
+
+import click
+
+EXIT_CODES = {"completed": 0, "degraded": 3, "failed": 1, "interrupted": 130}
+"""The exit code of a run, by its status."""
+
+Callback = Callable[[click.Context, click.Parameter, float], float]
+
+
+def between(low: float, high: float) -> Callback:
+    """Return a callback that takes numbers strictly between *low* and *high*, and no nan."""
+
+    def check(ctx: click.Context, param: click.Parameter, value: float) -> float:
+        if math.isnan(value) or not low < value < high:
+            raise click.BadParameter(f"{value:g} is not between {low:g} and {high:g} (exclusive)")
+        return value
+
+    return check
+
+
+def not_blank(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Take any text that says something."""
+    if not value.strip():
+        raise click.BadParameter("it is blank; say what to rank by, as in --by severity")
+    return value.strip()
+
+
+def template(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    r"""Read `\n` in a template as a line break: a shell cannot easily write one."""
+    return value.replace("\\n", "\n") if value is not None and "{" in value else value
+
+
+def question(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Take `auto` or what Question.parse takes."""
+    if value != "auto":
+        from ..actors.questions import Question
+
+        Question.parse(value)
+    return value
+
+
+def print_json(account: Mapping[str, object], out: TextIO) -> None:
+    """Print one JSON object on one line, in ASCII, so that no text of it moves a terminal."""
+    out.write(json.dumps(account, allow_nan=False) + "\n")
+    out.flush()

@@ -1,0 +1,145 @@
+"""Shows a run on standard error: live on a terminal, as a few plain lines elsewhere."""
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+
+    from ..supervisor.progress import RunProgress
+
+MAX_PLAIN_LINES = 30
+REFRESH_HZ = 4
+
+
+class ProgressView:
+    """Takes a run's progress and shows it; a context manager, called with each RunProgress.
+
+    The first line on the screen says "simulated" when no model is asked. Quiet shows nothing.
+    """
+
+    def __init__(self, *, quiet: bool, console: "Console | None" = None) -> None:
+        self.quiet = quiet
+        self.has_said_simulated = False
+        self._console = console
+        self._live: Live | None = None
+        self._latest: tuple[RunProgress, float] | None = None
+        self._lines = 0
+        self._last_round = 0
+        self._notes: set[str] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def __call__(self, progress: "RunProgress") -> None:
+        """Take the latest *progress*."""
+        if self.quiet:
+            return
+        self._latest = (progress, time.monotonic())
+        self._announce(progress)
+        if self.console.is_terminal:
+            self._start_live()
+        elif self._is_due(progress):
+            self.say(describe(progress))
+
+    @property
+    def console(self) -> "Console":
+        """The terminal on standard error, made when first needed."""
+        if self._console is None:
+            from rich.console import Console
+
+            self._console = Console(stderr=True, highlight=False)
+        return self._console
+
+    def say(self, line: str) -> None:
+        """Print *line*, made inert, on standard error, above the live display."""
+        from ..inert import inert
+
+        if self.console.is_terminal:
+            self.console.print(inert(line), markup=False)
+        else:
+            print(inert(line), file=self.console.file, flush=True)
+
+    def _announce(self, progress: "RunProgress") -> None:
+        """Say once what is worth a line of its own: that a run is simulated, and each note."""
+        from ..results import simulated_line
+
+        if progress.simulated and not self.has_said_simulated:
+            self.has_said_simulated = True
+            self.say(simulated_line(progress.model))
+        if progress.note and progress.note not in self._notes:
+            self._notes.add(progress.note)
+            self.say(progress.note)
+
+    def _is_due(self, progress: "RunProgress") -> bool:
+        """Whether a plain line is worth printing: one a round, and not more than a few dozen."""
+        if progress.rounds == self._last_round or self._lines >= MAX_PLAIN_LINES:
+            return False
+        self._last_round = progress.rounds
+        self._lines += 1
+        return True
+
+    def _start_live(self) -> None:
+        if self._live is None:
+            from rich.live import Live
+
+            self._live = Live(
+                console=self.console,
+                get_renderable=self._render,
+                refresh_per_second=REFRESH_HZ,
+                transient=True,
+                redirect_stdout=False,
+            )
+            self._live.start()
+
+    def _render(self) -> "RenderableType":
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        assert self._latest is not None
+        progress, shown_at = self._latest
+        since = time.monotonic() - shown_at
+        grid = Table.grid(padding=(0, 1))
+        if progress.expected_calls:
+            bar = ProgressBar(total=progress.expected_calls, completed=progress.calls, width=40)
+            grid.add_row(bar)
+        grid.add_row(Text(describe(progress, since_s=since), overflow="ellipsis", no_wrap=True))
+        return grid
+
+
+def describe(progress: "RunProgress", *, since_s: float = 0.0) -> str:
+    """Return *progress* as one line; *since_s* is how long ago it was true."""
+    from ..inert import inert
+
+    calls = f"{progress.calls:,}"
+    if progress.expected_calls:
+        calls += f" of about {progress.expected_calls:,}"
+    parts = [
+        inert(progress.phase, 40),
+        f"round {progress.rounds}",
+        f"{calls} matches",
+        f"{progress.tokens:,} tokens",
+    ]
+    if progress.cost_usd is not None:
+        parts.append(f"${progress.cost_usd:,.4f}")
+    if progress.predicted_tau is not None:
+        parts.append(f"predicted tau {progress.predicted_tau:.3f}")
+    if progress.missing:
+        parts.append(f"{progress.missing:,} without an answer")
+    parts.append(f"{progress.elapsed_s + since_s:.1f} s")
+    if progress.simulated:
+        parts.append("simulated")
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,174 @@
+"""`commedia runs` and `commedia show`: what was run, and why an item has its rank."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import print_json
+
+if TYPE_CHECKING:
+    from ..results import RankResult
+    from ..supervisor.store import RunRecord
+
+RUNS_EXAMPLES = """\b
+Examples:
+  commedia runs
+  commedia runs --json
+"""
+
+SHOW_EXAMPLES = """\b
+Examples:
+  commedia show last
+  commedia show last --item BUG-17
+  commedia show 2026-11 --json
+"""
+
+WIDTH_OFF_TERMINAL = 160
+
+
+@click.command(epilog=RUNS_EXAMPLES)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def runs(as_json: bool) -> None:
+    """List the runs so far, the newest last."""
+    from ..supervisor.store import list_runs, runs_home
+
+    records = sorted(list_runs(), key=lambda record: str(record.data.get("started", "")))
+    if as_json:
+        print_json({"runs": [record.data for record in records]}, sys.stdout)
+    elif records:
+        _print_runs(records)
+    else:
+        click.echo(f"no runs yet in {runs_home()}; try commedia demo", err=True)
+
+
+@click.command(epilog=SHOW_EXAMPLES)
+@click.argument("run")
+@click.option("--item", metavar="ID", help="Say which matches put this item where it is.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(run: str, item: str | None, as_json: bool) -> None:
+    """Show RUN: `last`, or a run's id or the beginning of one."""
+    from ..supervisor.store import find_run
+
+    record = find_run(run)
+    if item is not None:
+        _show_item(record, item, as_json=as_json)
+    elif as_json:
+        print_json(record.data, sys.stdout)
+    else:
+        _show_run(record)
+
+
+def result_of(record: "RunRecord") -> "RankResult":
+    """Return a stored run as the result it gave; what it does not hold is empty."""
+    from ..results import RankResult
+
+    data: Mapping[str, Any] = record.data
+    return RankResult(
+        status=data.get("status") or "unfinished",  # type: ignore[arg-type]  # a killed run has none
+        run_id=str(data.get("run_id") or record.path.name),
+        model=str(data.get("model") or "an unknown model"),
+        simulated=bool(data.get("simulated")),
+        ask=str(data.get("ask") or "an unknown question"),
+        n=data.get("n") or 0,
+        dropped=data.get("dropped") or 0,
+        calls=data.get("calls") or 0,
+        tokens=data.get("tokens") or 0,
+        cost_usd=data.get("cost_usd"),
+        priced_as=data.get("priced_as"),
+        rounds=data.get("rounds") or 0,
+        wall_s=data.get("wall_s") or 0.0,
+        target=data.get("target") or 0.0,
+        stopped=data.get("stopped"),
+        missing=data.get("missing") or {},
+        dead_letters=data.get("dead_letters") or [],
+        persistent_share=data.get("persistent_share"),
+        predicted_tau=data.get("predicted_tau"),
+        truth=data.get("truth"),
+        output=data.get("output"),
+        digest=str(data.get("digest") or ""),
+        notes=tuple(data.get("notes") or ()),
+        table=record.ranking(),
+    )
+
+
+def _show_run(record: "RunRecord") -> None:
+    from rich.console import Console
+
+    from ..inert import inert
+    from ..outputs import print_table
+
+    click.echo(inert(f"run {record.path.name}, by {record.data.get('by', '?')}"))
+    result = result_of(record)
+    lines = result.lines()
+    if result.simulated:
+        click.echo(lines.pop(0))
+    if result.table.num_rows:
+        console = Console(highlight=False)
+        print_table(result.table, console if console.is_terminal else _wide_console())
+    for line in lines:
+        click.echo(line)
+
+
+def _show_item(record: "RunRecord", item: str, *, as_json: bool) -> None:
+    from ..actors.errors import UsageError
+    from ..inert import inert
+    from .why import explain, meetings
+
+    rows = record.ranking().select(["id", "rank", "score", "rank_low", "rank_high", "comparisons"])
+    ranked = {row["id"]: row for row in rows.to_pylist()}
+    if item not in ranked:
+        raise UsageError(f"run {record.path.name} ranked no item {item!r}; ids are in its ranking")
+    columns = ["round", "ids", "question", "status", "grade", "order"]
+    matches = [
+        match for match in record.matches().select(columns).to_pylist() if item in match["ids"]
+    ]
+    if as_json:
+        print_json({**ranked[item], "matches": matches}, sys.stdout)
+        return
+    ranks = {id: row["rank"] for id, row in ranked.items()}
+    simulated = ["simulated judges, no language model"] if record.data.get("simulated") else []
+    lines = explain(ranked[item], meetings(matches, item), ranks)
+    for line in [*simulated, *lines, *simulated]:
+        click.echo(inert(line))
+
+
+def _print_runs(records: Sequence["RunRecord"]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..inert import inert
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("run", "when", "status"):
+        shown.add_column(name, no_wrap=True)
+    for name in ("rows", "calls", "cost"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    shown.add_column("by", no_wrap=True, overflow="ellipsis")
+    for record in records:
+        cells = [record.path.name, *_cells(record.data)]
+        shown.add_row(*(Text(inert(cell, 80)) for cell in cells))
+    console = Console(highlight=False)
+    (console if console.is_terminal else _wide_console()).print(shown)
+
+
+def _cells(data: Mapping[str, Any]) -> list[str]:
+    cost = data.get("cost_usd")
+    return [
+        str(data.get("started") or "")[:16].replace("T", " "),
+        str(data.get("status") or "unfinished"),
+        f"{data.get('n') or 0:,}",
+        f"{data.get('calls') or 0:,}",
+        "?"
+        if cost is None
+        else f"${cost:,.4f}" + (" (simulated)" if data.get("simulated") else ""),
+        str(data.get("by") or ""),
+    ]
+
+
+def _wide_console() -> Any:  # rich's Console, imported only when something is printed
+    from rich.console import Console
+
+    return Console(width=WIDTH_OFF_TERMINAL, highlight=False)

@@ -1,0 +1,263 @@
+"""`commedia sort`: read a table, rank it, write the ranking and say how good it is."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+import click
+
+from .options import EXIT_CODES, between, not_blank, print_json, question, template
+from .progress import ProgressView
+from .stdout import quiet_stdout
+
+if TYPE_CHECKING:
+    from ..inputs import Prepared
+    from ..results import RankResult
+
+EXAMPLES = """\b
+Examples:
+  Simulated judges that know the truth in a column (free, no key):
+    commedia sort bugs.csv --by severity --text report --truth severity
+  On Claude, with a cap on what it may cost (needs ANTHROPIC_API_KEY):
+    commedia sort bugs.csv --by severity --text report --budget 2usd -o ranked.csv
+  Lines from a pipe, and the best three:
+    cat names.txt | commedia sort - --by 'how memorable it is' --budget 100k | head -4
+  On any server that speaks the Messages API:
+    commedia sort bugs.jsonl --by urgency --model my-model --base-url http://127.0.0.1:8080 \\
+      --budget 300k
+
+Exit codes: 0 completed, 3 degraded (something is missing, or the budget ended first), 1 failed,
+2 usage, 130 interrupted.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortOptions:
+    """What `commedia sort` was asked for."""
+
+    source: str
+    by: str
+    text: str | None
+    id: str | None
+    truth: str | None
+    model: str | None
+    base_url: str | None
+    accuracy: float
+    ask: str
+    target: float
+    budget: tuple[str, ...]
+    seed: int
+    runtime: Literal["ray", "inline"]
+    hosts: int | None
+    in_flight: int
+    batch_rows: int | None
+    output: str | None
+    as_json: bool
+    quiet: bool
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("source", metavar="INPUT")
+@click.option("--by", required=True, callback=not_blank, help="The quality to rank by: more first.")
+@click.option(
+    "--text",
+    metavar="COLUMN|TEMPLATE",
+    callback=template,
+    help=r"What a judge reads: a column, or '{title}\n{report}'. Default: the only text column.",
+)
+@click.option("--id", metavar="COLUMN", help="Names the rows. Default: the row number from 0.")
+@click.option(
+    "--truth",
+    metavar="COLUMN",
+    help="Numbers, higher = more: what a simulated judge knows and a result is scored against.",
+)
+@click.option(
+    "--model",
+    metavar="NAME",
+    help="The judge. Default: sim:judge with --truth, else claude-haiku-5-5 if there is a key.",
+)
+@click.option("--base-url", metavar="URL", help="A server that speaks the Messages API.")
+@click.option(
+    "--accuracy",
+    type=float,
+    default=0.85,
+    show_default=True,
+    callback=between(0.5, 1.0),
+    help="How often the simulated judge is right on a random pair.",
+)
+@click.option(
+    "--ask",
+    default="auto",
+    show_default=True,
+    metavar="pair|graded|list:K|auto",
+    callback=question,
+    help="How a judge is asked; auto is list:10.",
+)
+@click.option(
+    "--target",
+    type=float,
+    default=0.90,
+    show_default=True,
+    callback=between(0.0, 1.0),
+    help="The predicted Kendall tau to stop at.",
+)
+@click.option(
+    "--budget",
+    multiple=True,
+    metavar="CAP",
+    help="What may be spent: 2usd, 500k (tokens), 300agents (calls), 30min. May be repeated.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice.")
+@click.option(
+    "--runtime",
+    type=click.Choice(["ray", "inline"]),
+    default="ray",
+    show_default=True,
+    help="Actors on Ray, or all in this process.",
+)
+@click.option("--hosts", type=click.IntRange(min=1), help="How many processes play judges.")
+@click.option(
+    "--in-flight",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="How many calls a real model gets at once.",
+)
+@click.option("--batch-rows", type=click.IntRange(min=1), hidden=True)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write the ranking there (.csv, .jsonl, .parquet). Default: a table, or CSV in a pipe.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the account of the run as one object.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="No progress, and a summary only of what went wrong."
+)
+def sort(**options: Any) -> int:  # click hands the options over by name
+    """Sort the rows of INPUT (a .csv, .jsonl or .parquet file, or - for lines) by a quality.
+
+    Judges see short lists (or pairs) of rows and say which has more of it; a posterior over the
+    order decides what to ask next and when to stop, and gives each rank an interval.
+    """
+    return sort_table(SortOptions(**options))
+
+
+def sort_table(options: SortOptions) -> int:
+    """Do what *options* ask; return the exit code."""
+    from ..inputs import prepare, read_table
+
+    frame = read_table(options.source)
+    prepared = prepare(frame, text=options.text, id=options.id, truth=options.truth)
+    if options.output is not None:
+        _check_output(options, prepared)
+    from ..session import Session
+
+    view = ProgressView(quiet=options.quiet)
+    with (
+        quiet_stdout() as out,
+        Session(
+            model=options.model,
+            base_url=options.base_url,
+            runtime=options.runtime,
+            hosts=options.hosts,
+            batch_rows=options.batch_rows,
+            budget=options.budget or None,
+            in_flight=options.in_flight,
+            accuracy=options.accuracy,
+            on_progress=view,
+        ) as session,
+    ):
+        with view:
+            result = session.rank(
+                frame,
+                options.by,
+                text=options.text,
+                id=options.id,
+                truth=options.truth,
+                ask=options.ask,
+                target=options.target,
+                seed=options.seed,
+            )
+        return deliver(result, options, prepared, view, out)
+
+
+def deliver(
+    result: "RankResult",
+    options: SortOptions,
+    prepared: "Prepared",
+    view: ProgressView,
+    out: TextIO,
+) -> int:
+    """Write *result* where *options* want it and say what it is; return the exit code."""
+    code = EXIT_CODES.get(result.status, 1)
+    has_ranking = result.n > 0 and result.status in ("completed", "degraded")
+    if options.output is not None and has_ranking:
+        try:
+            _write(result, options.output)
+        except OSError as error:
+            view.say(_unwritten(options.output, error, result))
+            code = 1
+        else:
+            result = replace(result, output=options.output)
+    try:
+        if options.as_json:
+            print_json(result.to_json(), out)
+        elif options.output is None and has_ranking:
+            _show(result, prepared, out)
+    except BrokenPipeError:
+        pass  # the reader has seen enough; the ranking is in the run folder
+    _summarise(result, options, view)
+    return code
+
+
+def _check_output(options: SortOptions, prepared: "Prepared") -> None:
+    from ..actors.errors import UsageError
+    from ..outputs import check_output
+
+    assert options.output is not None
+    check_output(options.output, prepared.frame)
+    written = Path(options.output)
+    if options.source != "-" and written.exists() and written.samefile(options.source):
+        raise UsageError(f"{options.output} is the input itself; write the ranking elsewhere")
+
+
+def _write(result: "RankResult", path: str) -> None:
+    from ..outputs import write_table
+    from ..results import with_provenance
+
+    table = with_provenance(
+        result.table, run_id=result.run_id, model=result.model, simulated=result.simulated
+    )
+    write_table(table, path)
+
+
+def _unwritten(path: str, error: OSError, result: "RankResult") -> str:
+    kept = f"; the ranking is in {result.output}" if result.output else ""
+    return f"commedia: {path} could not be written ({error.strerror or error}){kept}"
+
+
+def _show(result: "RankResult", prepared: "Prepared", out: TextIO) -> None:
+    from ..outputs import print_table, write_csv
+
+    if not out.isatty():
+        write_csv(result.table, out)
+        out.flush()
+        return
+    from rich.console import Console
+
+    texts = dict(zip(prepared.ids, prepared.texts, strict=True))
+    print_table(result.table, Console(file=out, highlight=False), texts=texts)
+
+
+def _summarise(result: "RankResult", options: SortOptions, view: ProgressView) -> None:
+    lines = result.lines()
+    if options.quiet:
+        lines = lines[: int(result.simulated) + (result.status != "completed")]
+    elif result.simulated and view.has_said_simulated:
+        lines = lines[1:]
+    try:
+        for line in lines:
+            view.say(line)
+    except BrokenPipeError:
+        return
