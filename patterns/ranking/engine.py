@@ -11,12 +11,9 @@ from ...actors.tables import MATCHES, STANDING
 from .graph import Graph, Precision
 from .likelihood import Ints, Likelihood, ListLikelihood, PairLikelihood
 from .log import Log
-from .posterior import Estimate, fit, predicted_tau, rank_intervals
+from .posterior import Estimate, fit, rank_intervals
 from .schedule import Ledger, match_lists, match_pairs
 from .stopping import Plan, Point, decide, expected_calls, round_size
-
-DRAWS = 8
-"""Joint draws after each round: they predict tau and choose the next matches."""
 
 BOLDNESS = 0.5
 """How far a sampled order strays from the mean: 1 is the posterior itself."""
@@ -106,12 +103,11 @@ class PosteriorRanking:
     def progress(self) -> Progress:
         """Return where the ranking stands."""
         self._settle()
-        tau = predicted_tau(self._now)
         return Progress(
             rounds=self._round,
             asked=self._asked,
             answered=len(self._log),
-            predicted_tau=tau,
+            predicted_tau=self._now.tau,
             stopped=self._stopped(),
             expected_calls=expected_calls(self._plan, self._history),
         )
@@ -140,10 +136,9 @@ class PosteriorRanking:
             return
         likelihood = self._likelihood()
         graph = Graph(self._n, *likelihood.edges())
-        rng = self._random(1)
-        self._now, self._precision = fit(likelihood, graph, self._base, rng=rng, draws=DRAWS)
+        self._now, self._precision = fit(likelihood, graph, self._base, self._random(1))
         self._fitted = self._log.version
-        point = Point(self._asked, predicted_tau(self._now))
+        point = Point(self._asked, self._now.tau)
         self._history = [p for p in self._history if p.asked < self._asked] + [point]
 
     def _likelihood(self) -> Likelihood:
@@ -156,23 +151,19 @@ class PosteriorRanking:
         items = np.flatnonzero(self._log.present & ~self._log.quarantined())
         if len(items) < 2:
             return np.zeros((0, self._size), np.int64)
-        orders = [
-            items[self._sample(items, k, rng)]
-            for k in range(3 + 2 * self._size * count // len(items))
-        ]
+        tries = 3 + 2 * self._size * count // len(items)
+        orders = (items[self._sample(items, rng)] for _ in range(tries))
         if self._question.kind == "list":
             shown = match_lists(orders, self._size, count, self._ledger.balance, rng)
-            return self._ledger.add_lists(shown)
-        first, second = match_pairs(orders, self._ledger, count, rng)
-        self._ledger.add_pairs(first, second)
-        return np.stack([first, second], 1)
+            return self._ledger.note_lists(shown)
+        return match_pairs(orders, self._ledger, count, rng)
 
-    def _sample(self, items: Ints, k: int, rng: np.random.Generator) -> Ints:
+    def _sample(self, items: Ints, rng: np.random.Generator) -> Ints:
         now = self._now
-        if not now.draws.shape[1]:
+        if not self._fitted:
             return rng.permutation(len(items))
         noise = np.sqrt(now.variance) * rng.standard_normal(self._n)
-        return np.argsort(-(now.mean + BOLDNESS * noise)[items], kind="stable")
+        return np.argsort(-(now.mean + BOLDNESS * noise)[items])
 
 
 def _plan(n: int, size: int, target: float, budget: int | None, rounds: int | None) -> Plan:

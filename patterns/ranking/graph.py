@@ -10,12 +10,13 @@ class Graph:
     """Items joined by matches. Parallel edges are merged once; their weights change every step."""
 
     def __init__(self, n: int, one: Ints, other: Ints) -> None:
-        self.n = n
+        self.n, self.edges = n, len(one)
         key = np.minimum(one, other) * n + np.maximum(one, other)
-        self._order = np.argsort(key, kind="stable")
-        ordered = key[self._order]
-        self._starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]][: len(key)])
-        self.low, self.high = np.divmod(ordered[self._starts], n)
+        key, self._order = np.divmod(
+            np.sort(key * max(self.edges, 1) + np.arange(self.edges)), max(self.edges, 1)
+        )
+        self._starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]][: self.edges])
+        self.low, self.high = np.divmod(key[self._starts], n)
         rows = np.concatenate([self.low, self.high])
         self._mirror = np.argsort(rows, kind="stable")
         self._columns = np.concatenate([self.high, self.low])[self._mirror].astype(np.int32)
@@ -73,10 +74,11 @@ class Precision:
         The perturbation has this matrix as its covariance, so the solution has its inverse
         (Papandreou & Yuille 2010).
         """
-        graph, root = self._graph, np.sqrt(self._merged)
+        graph = self._graph
+        root = np.sqrt(12.0 * self._merged)  # of uniform kicks: an item's sum is near normal
         right = np.sqrt(self._prior) * rng.standard_normal((graph.n, count))
         for column in range(count):
-            kick = root * rng.standard_normal(len(root))
+            kick = root * (rng.random(len(root)) - 0.5)
             right[:, column] += np.bincount(graph.low, kick, graph.n)
             right[:, column] -= np.bincount(graph.high, kick, graph.n)
         return self.solve(right, tolerance=3e-2)

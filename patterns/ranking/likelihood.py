@@ -63,8 +63,8 @@ class Likelihood(Protocol):
 
 
 def sigmoid(x: Floats) -> Floats:
-    """Return the logistic function of *x*; no overflow."""
-    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x))
+    """Return the logistic function of *x*, for x above -700."""
+    return np.asarray(1.0 / (1.0 + np.exp(-x)))
 
 
 class PairLikelihood:

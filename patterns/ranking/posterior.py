@@ -1,8 +1,9 @@
-"""The posterior over strengths and judge: Newton steps on arrays, joint draws, what they predict."""
+"""The posterior over strengths and judge: Newton steps on arrays, joint draws, what they say."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import ndtr
 
 from .graph import Graph, Precision
 from .likelihood import Floats, Judge, Likelihood, PairLikelihood
@@ -11,7 +12,9 @@ from .thresholds import fit_thresholds
 SCALE_GUESS = 1.5
 """The spread of strengths before any outcome; it weighs as much as one item."""
 
-SMALLEST_SCALE = 0.05
+SILENCE = 0.001
+"""The scale of a judge whose outcomes differ between items by no more than chance."""
+
 COLD_STEPS, WARM_STEPS = 12, 6
 
 CLOSE = 5e-3
@@ -22,7 +25,8 @@ CLOSE = 5e-3
 class Estimate:
     """A Gaussian posterior: means and variances of strengths, the judge, the prior's scale.
 
-    *draws* are joint draws around the mean, one a column.
+    *inflation* is how much larger variances are than the inverse of the precision's diagonal,
+    *tau* the expected Kendall tau of the order of the means.
     """
 
     mean: Floats
@@ -30,33 +34,33 @@ class Estimate:
     judge: Judge
     scale: float
     inflation: float
-    draws: Floats
+    tau: float
 
     @classmethod
     def prior(cls, n: int) -> "Estimate":
         """Return what is believed before the first outcome."""
         spread = np.full(n, SCALE_GUESS**2)
-        return cls(np.zeros(n), spread, Judge(), SCALE_GUESS, 1.2, np.zeros((n, 0)))
+        return cls(np.zeros(n), spread, Judge(), SCALE_GUESS, 1.2, float(n < 2))
 
 
 def fit(
     likelihood: Likelihood,
     graph: Graph,
     start: Estimate,
-    *,
     rng: np.random.Generator,
-    draws: int,
+    *,
+    draws: int = 4,
     scale: float | None = None,
 ) -> tuple[Estimate, Precision]:
     """Return the posterior given *likelihood*, from *start*; *scale* fixes the prior's."""
     now = start if scale is None else replace(start, scale=scale)
     silent = scale is None and _carries_no_signal(likelihood, graph, now.judge)
     cold = not now.mean.any()
-    spread = likelihood.spread(1.0 / now.variance, np.zeros(len(likelihood.edges()[0])))
+    spread = likelihood.spread(1.0 / now.variance, np.zeros(graph.edges))
     for step in range(COLD_STEPS if cold else WARM_STEPS):
-        now, precision, spread, moved = _step(likelihood, graph, now, spread)
+        now, spread, moved = _step(likelihood, graph, now, spread)
         if scale is None and not (cold and step < 3):
-            now = replace(now, scale=SMALLEST_SCALE if silent else _fit_scale(graph, now))
+            now = replace(now, scale=SILENCE if silent else _fit_scale(graph, now))
         if isinstance(likelihood, PairLikelihood) and step < 3:
             now = replace(now, judge=fit_thresholds(likelihood, now.mean, spread, now.judge))
         if moved < CLOSE and step >= (5 if cold else 1):
@@ -64,14 +68,15 @@ def fit(
     terms = likelihood.terms(now.mean, spread, now.judge)
     precision = graph.weigh(terms.weights, now.scale**-2)
     sample = precision.draws(rng, draws)
-    inflation = float(np.mean(sample**2 * precision.diagonal[:, None])) if draws else now.inflation
+    inflation = float(np.mean(sample**2 * precision.diagonal[:, None]))
     variance = np.minimum(inflation / precision.diagonal, now.scale**2)
-    return replace(now, draws=sample, inflation=inflation, variance=variance), precision
+    tau = _expected_tau(now.mean, 1.0 / precision.diagonal, sample)
+    return replace(now, inflation=inflation, variance=variance, tau=tau), precision
 
 
 def _step(
     likelihood: Likelihood, graph: Graph, now: Estimate, spread: Floats
-) -> tuple[Estimate, Precision, Floats, float]:
+) -> tuple[Estimate, Floats, float]:
     terms = likelihood.terms(now.mean, spread, now.judge)
     precision = graph.weigh(terms.weights, now.scale**-2)
     downhill = terms.gradient - now.mean / now.scale**2
@@ -83,17 +88,17 @@ def _step(
     mean = now.mean + change
     variance = np.minimum(now.inflation / precision.diagonal, now.scale**2)
     judge = replace(now.judge, bias=bias + max(-3.0, min(3.0, shift)))
-    moved = float(np.sqrt(np.mean(change**2))) / max(float(np.std(mean)), SMALLEST_SCALE)
+    moved = float(np.sqrt(np.mean(change**2))) / max(float(np.std(mean)), SILENCE)
     moved += abs(shift) / (1.0 + abs(bias))
     now = replace(now, mean=mean, variance=variance, judge=judge)
-    return now, precision, likelihood.spread(1.0 / variance, terms.weights), moved
+    return now, likelihood.spread(1.0 / variance, terms.weights), moved
 
 
 def _fit_scale(graph: Graph, now: Estimate) -> float:
     """Return the prior's scale at which the evidence is stationary (MacKay 1992)."""
     determined = 1.0 - now.variance / now.scale**2
     square = (float(np.sum(now.mean**2)) + SCALE_GUESS**2) / (float(determined.sum()) + 1.0)
-    return max(SMALLEST_SCALE, min(20.0, square**0.5))
+    return max(SILENCE, min(20.0, square**0.5))
 
 
 def _carries_no_signal(likelihood: Likelihood, graph: Graph, judge: Judge) -> bool:
@@ -102,29 +107,41 @@ def _carries_no_signal(likelihood: Likelihood, graph: Graph, judge: Judge) -> bo
     The score test of a zero scale: at equal strengths the squared gradient of an item has its
     information as expectation (Commenges & Jacqmin-Gadda 1997).
     """
-    zero = np.zeros(graph.n)
-    terms = likelihood.terms(zero, np.zeros(len(likelihood)), judge)
+    equal, certain = np.zeros(graph.n), np.zeros(len(likelihood))
+    if isinstance(likelihood, PairLikelihood):
+        for _ in range(3):
+            judge = fit_thresholds(likelihood, equal, certain, judge)
+    terms = likelihood.terms(equal, certain, judge)
     information = graph.weigh(terms.weights, 0.0).diagonal
     noise = float(np.sqrt(2.0 * np.sum(information**2)))
     excess = float(np.sum(terms.gradient**2 - information))
     return excess < 2.0 * noise and noise > 32.0
 
 
-def predicted_tau(estimate: Estimate) -> float:
-    """Return the expected Kendall tau between the order of the means and the judge's consensus.
+def _expected_tau(mean: Floats, variance: Floats, sample: Floats) -> float:
+    """Return the expected Kendall tau between the order of *mean* and the judge's consensus.
 
-    Agreement is averaged over draws by lag in the order, on lags that grow geometrically.
+    Averaged by lag in the order, on lags that grow geometrically; draws (*sample*) say by how much
+    differences of neighbours are more uncertain than *variance* has it.
     """
-    n, draws = estimate.draws.shape
-    if n < 2 or draws == 0:
-        return 1.0 if n < 2 else 0.0
-    order = np.argsort(-estimate.mean, kind="stable")
-    sample = (estimate.mean[:, None] + estimate.draws)[order]
-    lags = np.unique(np.geomspace(1, n - 1, min(n - 1, 48)).astype(np.int64))
-    agreed = [float(np.mean(np.sign(sample[:-lag] - sample[lag:]))) for lag in lags]
+    n = len(mean)
+    if n < 2:
+        return 1.0
+    order = np.argsort(-mean, kind="stable")
+    mean, variance, sample = mean[order], variance[order], sample[order]
+    near = np.unique(np.geomspace(1, max(1, n // 20), 6).astype(np.int64))
+    found = sum(float(np.sum((sample[:-lag] - sample[lag:]) ** 2)) for lag in near)
+    known = sum(float(np.sum(variance[:-lag] + variance[lag:])) for lag in near)
+    growth = found / known / sample.shape[1]
+    lags = np.unique(np.geomspace(1, n - 1, min(n - 1, 40)).astype(np.int64))
+    agreed = [_agreement(mean, growth * variance, lag) for lag in lags]
     every = np.arange(1, n)
-    pairs = n - every
-    return float(np.sum(np.interp(every, lags, agreed) * pairs) / np.sum(pairs))
+    return float(np.sum(np.interp(every, lags, agreed) * (n - every)) / np.sum(n - every))
+
+
+def _agreement(mean: Floats, variance: Floats, lag: int) -> float:
+    gap = (mean[:-lag] - mean[lag:]) / np.sqrt(variance[:-lag] + variance[lag:])
+    return float(np.mean(2.0 * ndtr(gap) - 1.0))
 
 
 def rank_intervals(

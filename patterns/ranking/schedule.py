@@ -1,8 +1,13 @@
 """Which matches to ask next: neighbours in sampled orders, never the same question twice."""
 
+from collections.abc import Iterable
+
 import numpy as np
+import numpy.typing as npt
 
 from .likelihood import Floats, Ints
+
+Bools = npt.NDArray[np.bool_]
 
 
 class Ledger:
@@ -10,34 +15,49 @@ class Ledger:
 
     def __init__(self, n: int) -> None:
         self._n = n
-        self._pairs = np.zeros(0, np.int64)
+        self._runs: list[Ints] = []  # of pairs; sorted, each at least twice as long as the next
         self._lists: set[bytes] = set()
         self.balance: Floats = np.zeros(n)
 
-    def has_met(self, one: Ints, other: Ints) -> np.ndarray:
+    def has_met(self, one: Ints, other: Ints) -> Bools:
         """Return which of these pairs were handed out already, in either order."""
         key = self._key(one, other)
-        if not len(self._pairs):
-            return np.zeros(len(key), bool)
-        place = np.minimum(np.searchsorted(self._pairs, key), len(self._pairs) - 1)
-        return np.asarray(self._pairs[place] == key)
+        met = np.zeros(len(key), bool)
+        for run in self._runs:
+            met |= run[np.minimum(np.searchsorted(run, key), len(run) - 1)] == key
+        return met
 
-    def add_pairs(self, first: Ints, second: Ints) -> None:
+    def hand_out(self, one: Ints, other: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
+        """Note these pairs, no item twice among them; return which to show first and second.
+
+        First goes who stood first less often: an item's orders balance, and none is asked twice.
+        """
+        ahead = self.balance[one] - self.balance[other]
+        swap = (ahead > 0.0) | ((ahead == 0.0) & (rng.random(len(one)) < 0.5))
+        first, second = np.where(swap, other, one), np.where(swap, one, other)
+        self.note_pairs(first, second)
+        return first, second
+
+    def note_pairs(self, first: Ints, second: Ints) -> None:
         """Note that these pairs were handed out, in this order."""
-        self._pairs = np.union1d(self._pairs, self._key(first, second))
         self.balance += np.bincount(first, minlength=self._n)
         self.balance -= np.bincount(second, minlength=self._n)
+        run = np.sort(self._key(first, second))
+        while self._runs and len(self._runs[-1]) <= 2 * len(run):
+            run = np.sort(np.concatenate([self._runs.pop(), run]))
+        if len(run):
+            self._runs.append(run)
 
-    def add_lists(self, shown: Ints) -> Ints:
+    def note_lists(self, shown: Ints) -> Ints:
         """Note that these lists (rows) were handed out; return those that are new orders."""
         fresh = []
-        for row in shown:
-            key = row.astype(np.int32).tobytes()
-            if key not in self._lists:
-                self._lists.add(key)
+        for row, key in enumerate(shown.astype(np.int32)):
+            if (text := key.tobytes()) not in self._lists:
+                self._lists.add(text)
                 fresh.append(row)
-        new = np.array(fresh, np.int64).reshape(len(fresh), shown.shape[1])
-        np.add.at(self.balance, new, places(shown.shape[1]))
+        new = shown[fresh]
+        place = np.broadcast_to(places(shown.shape[1]), new.shape)
+        self.balance += np.bincount(new.ravel(), place.ravel(), self._n)
         return new
 
     def _key(self, one: Ints, other: Ints) -> Ints:
@@ -50,26 +70,18 @@ def places(size: int) -> Floats:
 
 
 def match_pairs(
-    orders: list[Ints], ledger: Ledger, count: int, rng: np.random.Generator
-) -> tuple[Ints, Ints]:
-    """Return at most *count* new pairs of near neighbours in *orders*, counterbalanced."""
-    left: list[Ints] = []
-    total = 0
-    pending = np.zeros(0, np.int64)
-    n = len(ledger.balance)
+    orders: Iterable[Ints], ledger: Ledger, count: int, rng: np.random.Generator
+) -> Ints:
+    """Hand out at most *count* new pairs (rows) of near neighbours in *orders*."""
+    rows = [np.zeros((0, 2), np.int64)]
     for order in orders:
         one, other = _neighbours(order, ledger, rng)
-        key = np.minimum(one, other) * n + np.maximum(one, other)
-        new = ~ledger.has_met(one, other) & ~np.isin(key, pending)
-        pair = np.stack([one[new], other[new]])[:, rng.permutation(int(new.sum()))]
-        pair = pair[:, : count - total]
-        pending = np.concatenate([pending, key[new]])
-        left.append(pair)
-        total += pair.shape[1]
-        if total >= count:
+        new = np.flatnonzero(~ledger.has_met(one, other))
+        new = new[rng.permutation(len(new))[: count - sum(map(len, rows))]]
+        rows.append(np.stack(ledger.hand_out(one[new], other[new], rng), 1))
+        if sum(map(len, rows)) >= count:
             break
-    one, other = np.concatenate(left, 1) if left else np.zeros((2, 0), np.int64)
-    return _orient(one, other, ledger.balance, rng)
+    return np.concatenate(rows)
 
 
 def leftover_pairs(items: Ints, ledger: Ledger, count: int) -> tuple[Ints, Ints]:
@@ -90,7 +102,7 @@ def leftover_pairs(items: Ints, ledger: Ledger, count: int) -> tuple[Ints, Ints]
 
 
 def match_lists(
-    orders: list[Ints], size: int, count: int, balance: Floats, rng: np.random.Generator
+    orders: Iterable[Ints], size: int, count: int, balance: Floats, rng: np.random.Generator
 ) -> Ints:
     """Return at most *count* lists (rows) of *size* neighbours in *orders*, counterbalanced."""
     lists: list[Ints] = []
@@ -107,36 +119,22 @@ def match_lists(
 
 
 def _neighbours(order: Ints, ledger: Ledger, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Match *order* in blocks of four: of the three perfect matchings the one least met before."""
+    """Match *order* in blocks of four, each in the first of three ways in which no two have met."""
     start = int(rng.integers(4))
     blocks = order[start:][: (len(order) - start) // 4 * 4].reshape(-1, 4)
-    ways = (((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2)))
-    met = np.empty((len(blocks), 3))
-    for way, ((a, b), (c, d)) in enumerate(ways):
-        met[:, way] = ledger.has_met(blocks[:, a], blocks[:, b]).astype(float)
-        met[:, way] += ledger.has_met(blocks[:, c], blocks[:, d])
-    chosen = met.argmin(1)
     rest = np.concatenate([order[:start], order[start + blocks.size :]])
     half = len(rest) // 2
     one, other = [rest[:half]], [rest[half : 2 * half]]
-    for way, ((a, b), (c, d)) in enumerate(ways):
-        some = blocks[chosen == way]
-        one += [some[:, a], some[:, c]]
-        other += [some[:, b], some[:, d]]
+    for a, b, c, d in ((0, 1, 2, 3), (0, 2, 1, 3), (0, 3, 1, 2)):
+        met = ledger.has_met(blocks[:, a], blocks[:, b]) | ledger.has_met(
+            blocks[:, c], blocks[:, d]
+        )
+        one += [blocks[~met, a], blocks[~met, c]]
+        other += [blocks[~met, b], blocks[~met, d]]
+        blocks = blocks[met]
+    one += [blocks[:, 0], blocks[:, 2]]
+    other += [blocks[:, 1], blocks[:, 3]]
     return np.concatenate(one), np.concatenate(other)
-
-
-def _orient(one: Ints, other: Ints, balance: Floats, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Show first whichever of each pair stood first less often; count within the round too."""
-    count = balance.copy()
-    coin = rng.random(len(one)) < 0.5
-    swap = np.zeros(len(one), bool)
-    for k, (a, b) in enumerate(zip(one.tolist(), other.tolist(), strict=True)):
-        swap[k] = coin[k] if count[a] == count[b] else count[a] > count[b]
-        step = -1.0 if swap[k] else 1.0
-        count[a] += step
-        count[b] -= step
-    return np.where(swap, other, one), np.where(swap, one, other)
 
 
 def _windows(order: Ints, size: int, rng: np.random.Generator) -> Ints:

@@ -32,7 +32,7 @@ class Plan:
 
 
 LEAST_GAIN = 0.003
-EARLY_SHARE = 0.7
+EARLY_SHARE = 0.6
 """Of what seems missing, this share is asked while the forecast is still far away."""
 
 
@@ -70,8 +70,9 @@ def round_size(plan: Plan, history: Sequence[Point]) -> int:
         return min(left, plan.first)
     missing = expected_calls(plan, history) - asked
     smallest = max(1, asked // 50, plan.first // 16)
+    growth = asked if len(history) < 2 or history[-1].tau < 0.3 else 2 * asked
     share = 1.0 if missing < asked // 12 else EARLY_SHARE
-    return min(left, max(smallest, min(math.ceil(missing * share), 3 * asked)))
+    return min(left, max(smallest, min(math.ceil(missing * share), growth)))
 
 
 def expected_calls(plan: Plan, history: Sequence[Point]) -> int:
