@@ -34,23 +34,11 @@ def check_output(path: str, frame: pa.Table | None = None) -> None:
 
     With *frame*, the columns that will be written are tried as well.
     """
-    target = Path(path).resolve()
     write = _writer(path)
-    if target.is_dir():
-        raise UsageError(f"{path} is a folder; name a {FORMATS} file in it")
-    if not target.parent.is_dir():
-        raise UsageError(f"there is no folder {Path(path).parent}; make it, or write elsewhere")
     try:
-        probe = _beside(target)
-        probe.touch(exist_ok=False)
-        probe.unlink()
+        _check_place(path, Path(path).resolve())
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror}); write elsewhere") from None
-    if shutil.disk_usage(target.parent).free < MIN_FREE_BYTES:
-        raise UsageError(
-            f"{path} cannot be written: less than {MIN_FREE_BYTES // 1_000_000} MB are free there; "
-            "make room, or write elsewhere"
-        )
     if frame is not None:
         _try_columns(path, frame, write)
 
@@ -132,6 +120,22 @@ def _writer(path: str) -> Callable[[pa.Table, BinaryIO], None]:
 def _beside(target: Path) -> Path:
     """Return a name for a file that will become *target*, in the same folder."""
     return target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.part")
+
+
+def _check_place(path: str, target: Path) -> None:
+    if target.is_dir():
+        raise UsageError(f"{path} is a folder; name a {FORMATS} file in it")
+    if not target.parent.is_dir():
+        raise UsageError(f"there is no folder {Path(path).parent}; make it, or write elsewhere")
+    target.exists()  # raises where the name is too long
+    probe = _beside(target)
+    probe.touch(exist_ok=False)
+    probe.unlink()
+    if shutil.disk_usage(target.parent).free < MIN_FREE_BYTES:
+        raise UsageError(
+            f"{path} cannot be written: less than {MIN_FREE_BYTES // 1_000_000} MB are free there; "
+            "make room, or write elsewhere"
+        )
 
 
 def _try_columns(path: str, frame: pa.Table, write: Callable[[pa.Table, BinaryIO], None]) -> None:
