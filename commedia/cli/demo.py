@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 import click
 
+from .options import EXIT_CODES
 from .progress import ProgressView
 from .stdout import quiet_stdout
 
@@ -51,24 +52,20 @@ def demo(runtime: Literal["ray", "inline"]) -> int:
     """
     for key in KEYS:
         os.environ.pop(key, None)
+    began = time.perf_counter()
     frame = bundled_reports()
     from ..session import Session
 
     view = ProgressView(quiet=False)
-    began = time.perf_counter()
     with (
         quiet_stdout() as out,
         Session(model="sim:judge", runtime=runtime, on_progress=view) as session,
     ):
         with view:
             result = session.rank(frame, BY, text=TEXT, id="id", truth="severity")
-        wall_s = time.perf_counter() - began
-        _tell(result, frame, out)
-        for line in _times(wall_s, session.start_s):
-            out.write(line + "\n")
-        out.write(NEXT.format(best=result.table.column("id")[0].as_py()) + "\n")
-        out.write(result.lines()[-1] + "\n")
-    return 0 if result.status == "completed" else 3
+        times = _times(time.perf_counter() - began, session.start_s)
+        _tell(result, frame, times, out)
+    return EXIT_CODES.get(result.status, 1)
 
 
 def bundled_reports() -> "pa.Table":
@@ -80,25 +77,34 @@ def bundled_reports() -> "pa.Table":
         return read_table(str(path))
 
 
-def _tell(result: "RankResult", frame: "pa.Table", out: TextIO) -> None:
+def _tell(result: "RankResult", frame: "pa.Table", times: str, out: TextIO) -> None:
+    lines = result.lines()
+    out.write(lines[0] + "\n\n")
+    if result.table.num_rows:
+        out.write(f"The {TOP} most severe of {frame.num_rows} bug reports:\n\n")
+        _print_top(result.table.slice(0, TOP), out)
+    out.write("\n" + "\n".join([*lines[1:-1], times]) + "\n")
+    if result.table.num_rows:
+        out.write(NEXT.format(best=result.table.column("id")[0].as_py()) + "\n\n")
+    out.write(lines[-1] + "\n")
+
+
+def _print_top(top: "pa.Table", out: TextIO) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    lines = result.lines()
-    out.write(f"{lines[0]}\n\nThe {TOP} most severe of {frame.num_rows} bug reports:\n\n")
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("rank", "90% interval", "truth"):
         shown.add_column(name, justify="right", no_wrap=True)
     shown.add_column("title", no_wrap=True, overflow="ellipsis")
-    for row in result.table.slice(0, TOP).to_pylist():
+    for row in top.to_pylist():
         interval = f"{row['rank_low']:.0f} - {row['rank_high']:.0f}"
         shown.add_row(str(row["rank"]), interval, f"{row['severity']:g}", Text(row["title"]))
     Console(file=out, highlight=False, width=None if out.isatty() else 100).print(shown)
-    out.write("\n" + "\n".join(lines[1:-1]) + "\n")
 
 
-def _times(wall_s: float, ray_s: float | None) -> list[str]:
+def _times(wall_s: float, ray_s: float | None) -> str:
     if ray_s is None:
-        return [f"time: ours {wall_s:.1f} s, all in this process"]
-    return [f"time: ours {wall_s - ray_s:.1f} s, and {ray_s:.1f} s for Ray to start"]
+        return f"time: ours {wall_s:.1f} s, all in this process"
+    return f"time: ours {wall_s - ray_s:.1f} s, and {ray_s:.1f} s for Ray to start"

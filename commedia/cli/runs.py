@@ -9,6 +9,8 @@ import click
 from .options import print_json
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from ..results import RankResult
     from ..supervisor.store import RunRecord
 
@@ -22,7 +24,7 @@ SHOW_EXAMPLES = """\b
 Examples:
   commedia show last
   commedia show last --item BUG-17
-  commedia show 2026-11 --json
+  commedia show 20261125-14 --json
 """
 
 WIDTH_OFF_TERMINAL = 160
@@ -31,10 +33,10 @@ WIDTH_OFF_TERMINAL = 160
 @click.command(epilog=RUNS_EXAMPLES)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def runs(as_json: bool) -> None:
-    """List the runs so far, the newest last."""
+    """List the runs so far, the latest last."""
     from ..supervisor.store import list_runs, runs_home
 
-    records = sorted(list_runs(), key=lambda record: str(record.data.get("started", "")))
+    records = list_runs()
     if as_json:
         print_json({"runs": [record.data for record in records]}, sys.stdout)
     elif records:
@@ -89,8 +91,35 @@ def result_of(record: "RunRecord") -> "RankResult":
         output=data.get("output"),
         digest=str(data.get("digest") or ""),
         notes=tuple(data.get("notes") or ()),
-        table=record.ranking(),
+        table=_ranking_of(record),
     )
+
+
+def matches_of(record: "RunRecord", item: str) -> list[dict[str, Any]]:
+    """Return the matches that showed *item*, as rows, in their order."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns = ["round", "ids", "question", "status", "grade", "order"]
+    matches = record.matches().select(columns)
+    sizes = pc.list_value_length(matches.column("ids")).to_numpy()
+    is_item = pc.equal(pc.list_flatten(matches.column("ids")), item).to_numpy()
+    rows = np.repeat(np.arange(len(sizes)), sizes)[is_item]
+    found: list[dict[str, Any]] = matches.take(pa.array(np.unique(rows))).to_pylist()
+    return found
+
+
+def _ranking_of(record: "RunRecord") -> "pa.Table":
+    """Return the ranking of *record*, without rows where the run ended before it had one."""
+    import pyarrow as pa
+
+    from ..actors.errors import UsageError
+
+    try:
+        return record.ranking()
+    except UsageError:
+        return pa.table({})
 
 
 def _show_run(record: "RunRecord") -> None:
@@ -120,10 +149,7 @@ def _show_item(record: "RunRecord", item: str, *, as_json: bool) -> None:
     ranked = {row["id"]: row for row in rows.to_pylist()}
     if item not in ranked:
         raise UsageError(f"run {record.path.name} ranked no item {item!r}; ids are in its ranking")
-    columns = ["round", "ids", "question", "status", "grade", "order"]
-    matches = [
-        match for match in record.matches().select(columns).to_pylist() if item in match["ids"]
-    ]
+    matches = matches_of(record, item)
     if as_json:
         print_json({**ranked[item], "matches": matches}, sys.stdout)
         return
