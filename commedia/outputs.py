@@ -1,16 +1,16 @@
 """Writes rankings: whole files or none, nothing that a spreadsheet would run; and to a terminal."""
 
 import base64
-import csv
 import datetime
 import decimal
 import io
 import json
 import math
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MIN_FREE_BYTES = 10_000_000
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_TO_QUOTE = re.compile('[,"\r\n]')
 _CHUNK_ROWS = 10_000
 
 
@@ -64,10 +65,9 @@ def write_table(table: pa.Table, path: str) -> None:
 
 def write_csv(table: pa.Table, stream: IO[str]) -> None:
     """Write *table* as CSV; a text that a spreadsheet would run gets a leading apostrophe."""
-    rows = csv.writer(stream, lineterminator="\n")
-    rows.writerow([csv_cell(str(name)) for name in table.column_names])
+    stream.write(_csv_row(table.column_names))
     for row in _rows(table):
-        rows.writerow([csv_cell(value) for value in row.values()])
+        stream.write(_csv_row(row.values()))
 
 
 def csv_cell(value: object) -> str:
@@ -147,6 +147,17 @@ def _try_columns(path: str, frame: pa.Table, write: Callable[[pa.Table, BinaryIO
             raise UsageError(
                 f"column {name!r} cannot be written to {path} ({why}); choose another format"
             ) from None
+
+
+def _csv_row(values: Iterable[object]) -> str:
+    """Return one row; `csv.writer` would leave a bare carriage return unquoted."""
+    cells = [csv_cell(value) for value in values]
+    if cells == [""]:
+        return '""\n'  # a blank line would be no row
+    quoted = [
+        '"' + cell.replace('"', '""') + '"' if _TO_QUOTE.search(cell) else cell for cell in cells
+    ]
+    return ",".join(quoted) + "\n"
 
 
 def _write_csv_bytes(table: pa.Table, stream: BinaryIO) -> None:
