@@ -7,22 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy.stats import kendalltau, rankdata
+from scipy.stats import rankdata
 
-from ..actors.bracket import OUTCOMES, Stopped
+from ..actors.bracket import Stopped
 from ..actors.questions import Question
 from ..actors.simulation.judge import Bench, JudgeProfile
 from ..actors.simulation.keyed import text_keys
 from ..actors.tables import OUTCOMES
 from ..patterns.ranking.engine import PosteriorRanking
+from ..patterns.ranking.score import score_against
 
 Answer = Callable[[Question, npt.NDArray[np.int64]], npt.NDArray[np.int64]]
 """Answers each row of a matrix of matches: grades, or the places shown, best first."""
 
 SCALE = {0.75: 1.1786, 0.85: 2.3812, 0.90: 3.7849, 0.95: 7.8}
 """The spread of normal utilities, in logits, at which a random pair is judged right this often."""
-
-SAID = {"pair": 10, "graded": 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Trial:
 
 
 def tokens_per_call(question: Question) -> int:
-    """Return input + 5 x output tokens: 200 of instructions, 300 an item, 10 out, 4 more an item."""
+    """Return input + 5 x output tokens: 200 of instructions, 300 an item, 10 out (a list + 4k)."""
     said = 10 + (4 * question.size if question.kind == "list" else 0)
     return 200 + 300 * question.size + 5 * said
 
@@ -85,7 +84,7 @@ def play(
         calls=calls,
         tokens=calls * tokens_per_call(question),
         rounds=progress.rounds,
-        tau=float(kendalltau(score, truth[item]).statistic),
+        tau=score_against(truth[item], score).tau_b,
         predicted=progress.predicted_tau,
         coverage=float(np.mean((low - 0.5 <= rank) & (rank <= high + 0.5))),
         width=float(np.mean(high - low)),

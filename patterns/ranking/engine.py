@@ -1,5 +1,6 @@
 """The ranking engine: asks, believes, and stops when it knows the order well enough."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,19 +13,26 @@ from .graph import Graph, Precision
 from .likelihood import Ints, Likelihood, ListLikelihood, PairLikelihood
 from .log import Log
 from .posterior import Estimate, fit, rank_intervals
-from .schedule import Ledger, match_lists, match_pairs
-from .stopping import Plan, Point, decide, expected_calls, round_size
+from .schedule import Ledger, match_lists, match_pairs, match_strangers
+from .stopping import WEAK, Plan, Point, decide, expected_calls, round_size
 
 BOLDNESS = 0.5
 """How far a sampled order strays from the mean: 1 is the posterior itself."""
 
-MOST_APPEARANCES = 400
-"""Per item, in pairs: what a judge right on 65% of random pairs needs."""
+FIRST_ROUND, MOST_MATCHES = 3.0, 200.0
+"""Pairs an item: at first, and at most (a judge right on 65% of random pairs needs about that)."""
+
+SILENT_OUTCOMES = 50
+"""So many outcomes in a row without an answer end the ranking."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What the outcomes say about the judge, in the units of its noise."""
+    """What is fitted of the judge, in units of its noise.
+
+    *scale* is the spread of strengths, *position_bias* the advantage of being shown first (over
+    being shown last), *tie* and *much* the thresholds of grades.
+    """
 
     scale: float
     position_bias: float
@@ -50,15 +58,14 @@ class PosteriorRanking:
         rounds: int | None = None,
     ) -> None:
         self._n, self._question, self._seed = n, question, seed
-        self._size = min(question.size, n)
+        self._size = max(2, min(question.size, n))
         self._plan = _plan(n, self._size, target, budget_calls, rounds)
         self._log = Log(n, self._size)
         self._ledger = Ledger(n)
-        self._base = self._now = Estimate.prior(n)
+        self._start = self._now = Estimate.prior(n)
         self._precision: Precision | None = None
-        self._fitted = 0
+        self._version = self._round = self._asked = 0
         self._history: list[Point] = []
-        self._asked = self._pending = self._round = 0
         self._ended: Stopped | None = None
 
     def next_matches(self, limit: int | None = None) -> pa.RecordBatch:
@@ -66,13 +73,12 @@ class PosteriorRanking:
         self._settle()
         count = 0 if self._stopped() else round_size(self._plan, self._history)
         count = count if limit is None else min(count, limit)
-        shown = self._choose(count) if count else np.zeros((0, self._size), np.int64)
-        if count and not len(shown):
+        shown = self._choose(count) if count > 0 else np.zeros((0, self._size), np.int64)
+        if count > 0 and not len(shown):
             self._ended = "data"
         self._round += len(shown) > 0
         self._asked += len(shown)
-        self._pending += len(shown)
-        self._base = self._now
+        self._start = self._now
         ends = np.arange(len(shown) + 1, dtype=np.int32) * self._size
         lists = pa.ListArray.from_arrays(ends, pa.array(shown.ravel(), pa.int32()))
         return pa.record_batch([lists], schema=MATCHES)
@@ -80,8 +86,7 @@ class PosteriorRanking:
     def record(self, outcomes: pa.RecordBatch) -> None:
         """Take a round's outcomes (OUTCOMES), in the order its matches were handed out."""
         self._log.add(outcomes)
-        self._pending = max(0, self._pending - outcomes.num_rows)
-        if self._log.silence >= 50:
+        if self._log.silence >= SILENT_OUTCOMES:
             self._ended = "data"
 
     def exclude(self, item: int) -> None:
@@ -91,25 +96,32 @@ class PosteriorRanking:
     def standing(self) -> pa.RecordBatch:
         """Return the ranking so far (STANDING)."""
         self._settle()
-        low, high = np.ones(self._n), np.full(self._n, float(self._n))
-        if self._precision is not None:
-            low, high = rank_intervals(self._now, self._precision, self._random(2))
         items = np.flatnonzero(self._log.present)
-        order = items[np.argsort(-self._now.mean[items], kind="stable")]
-        columns = [order, self._now.mean[order], low[order], high[order], self._log.answered[order]]
-        arrays = [pa.array(c, f.type) for c, f in zip(columns, STANDING, strict=True)]
+        low, high = np.ones(len(items)), np.full(len(items), float(len(items)))
+        if self._precision is not None and len(items) > 1:
+            rng = self._random("intervals")
+            low, high = rank_intervals(self._now, self._precision, items, rng)
+        score = self._now.mean[items]
+        best = np.argsort(-score, kind="stable")
+        columns = (items, score, low, high, self._log.answered[items])
+        arrays = [
+            pa.array(column[best], field.type)
+            for column, field in zip(columns, STANDING, strict=True)
+        ]
         return pa.record_batch(arrays, schema=STANDING)
 
     def progress(self) -> Progress:
         """Return where the ranking stands."""
         self._settle()
+        stopped = self._stopped()
         return Progress(
             rounds=self._round,
             asked=self._asked,
             answered=len(self._log),
             predicted_tau=self._now.tau,
-            stopped=self._stopped(),
-            expected_calls=expected_calls(self._plan, self._history),
+            stopped=stopped,
+            expected_calls=None if stopped else self._forecast(),
+            notes=self._notes(stopped),
         )
 
     def diagnosis(self) -> Diagnosis:
@@ -120,26 +132,41 @@ class PosteriorRanking:
 
     def quarantined(self) -> list[int]:
         """Return the items that are no longer scheduled because their matches keep failing."""
-        return [int(item) for item in np.flatnonzero(self._log.quarantined())]
+        return [int(item) for item in np.flatnonzero(self._log.keeps_failing())]
 
     def _stopped(self) -> Stopped | None:
         if self._ended or self._n < 2:
             return self._ended or "data"
         return decide(self._plan, self._history)
 
-    def _random(self, purpose: int) -> np.random.Generator:
-        return np.random.default_rng([self._seed, self._round, purpose])
+    def _forecast(self) -> int:
+        plan = self._plan
+        if plan.rounds is not None and plan.budget is not None:
+            return plan.budget
+        calls = expected_calls(plan, self._history)
+        return calls if plan.budget is None else min(calls, plan.budget)
+
+    def _notes(self, stopped: Stopped | None) -> tuple[str, ...]:
+        notes = []
+        if failing := len(self.quarantined()):
+            notes.append(f"matches of {failing} items kept failing; they are no longer asked about")
+        if stopped and self._n > 1 and self._now.tau < WEAK:
+            notes.append("the judge's answers carry almost no information about the order")
+        return tuple(notes)
+
+    def _random(self, purpose: str) -> np.random.Generator:
+        return np.random.default_rng([self._seed, self._round, *purpose.encode()])
 
     def _settle(self) -> None:
         """Fit what was recorded since the last fit, from the estimate at the round's start."""
-        if self._fitted == self._log.version:
+        if self._version == self._log.version:
             return
         likelihood = self._likelihood()
         graph = Graph(self._n, *likelihood.edges())
-        self._now, self._precision = fit(likelihood, graph, self._base, self._random(1))
-        self._fitted = self._log.version
-        point = Point(self._asked, self._now.tau)
-        self._history = [p for p in self._history if p.asked < self._asked] + [point]
+        self._now, self._precision = fit(likelihood, graph, self._start, self._random("draws"))
+        self._version = self._log.version
+        earlier = [point for point in self._history if point.asked < self._asked]
+        self._history = [*earlier, Point(self._asked, self._now.tau)]
 
     def _likelihood(self) -> Likelihood:
         if self._question.kind == "list":
@@ -147,36 +174,43 @@ class PosteriorRanking:
         return PairLikelihood(self._n, *self._log.pairs())
 
     def _choose(self, count: int) -> Ints:
-        rng = self._random(0)
-        items = np.flatnonzero(self._log.present & ~self._log.quarantined())
+        """Hand out at most *count* matches (rows of items, as shown)."""
+        rng = self._random("matches")
+        items = np.flatnonzero(self._log.present & ~self._log.keeps_failing())
         if len(items) < 2:
             return np.zeros((0, self._size), np.int64)
-        tries = 3 + 2 * self._size * count // len(items)
-        orders = (items[self._sample(items, rng)] for _ in range(tries))
+        orders = self._orders(items, 3 + 2 * self._size * count // len(items), rng)
         if self._question.kind == "list":
-            shown = match_lists(orders, self._size, count, self._ledger.balance, rng)
-            return self._ledger.note_lists(shown)
-        return match_pairs(orders, self._ledger, count, rng)
+            return match_lists(orders, self._size, self._ledger, count, rng)
+        near = match_pairs(orders, self._ledger, count, rng)
+        if len(near) == count:
+            return near
+        best = items[np.argsort(-self._now.mean[items], kind="stable")]
+        return np.concatenate([near, match_strangers(best, self._ledger, count - len(near), rng)])
 
-    def _sample(self, items: Ints, rng: np.random.Generator) -> Ints:
-        now = self._now
-        if not self._fitted:
-            return rng.permutation(len(items))
-        noise = np.sqrt(now.variance) * rng.standard_normal(self._n)
-        return np.argsort(-(now.mean + BOLDNESS * noise)[items])
+    def _orders(self, items: Ints, count: int, rng: np.random.Generator) -> Iterator[Ints]:
+        """Sample *count* orders of *items*, best first, from a narrowed posterior."""
+        deviation = BOLDNESS * np.sqrt(self._now.variance[items])
+        for _ in range(count):
+            noise = deviation * rng.standard_normal(len(items))
+            yield items[np.argsort(-(self._now.mean[items] + noise))]
 
 
 def _plan(n: int, size: int, target: float, budget: int | None, rounds: int | None) -> Plan:
-    gain = _list_gain(size)
-    first = max(1, round(3.0 * n / gain))
-    most = max(1, round(MOST_APPEARANCES / 2 * n / gain))
-    return Plan(target, budget, rounds, first, most, max(1, n // 4))
+    pairs = n / _pairs_worth(size)
+    first = max(1, round(FIRST_ROUND * pairs))
+    most = max(1, round(MOST_MATCHES * pairs))
+    return Plan(target, budget, rounds, first, most, window=max(16, n // 4))
 
 
-def _list_gain(size: int) -> float:
-    """Return how many pairs a list of *size* is worth (research/sorting.md 3, noise included)."""
+def _pairs_worth(size: int) -> float:
+    """Return how many pairs a list of *size* is worth.
+
+    The Fisher information of a Plackett-Luce list over that of a pair, 1.15 measured, with noise
+    that grows by 0.15 log2(k / 2) (research/sorting.md 3).
+    """
     if size <= 2:
         return 1.0
-    noise = 1.0 + 0.15 * np.log2(size / 2)
+    noise = 1.0 + 0.15 * float(np.log2(size / 2))
     harmonic = float(np.sum(1.0 / np.arange(1, size + 1)))
-    return float(1.15 * 2.0 * size * (1.0 - harmonic / size) / noise**2)
+    return 1.15 * 2.0 * (size - harmonic) / noise**2

@@ -26,7 +26,7 @@ class Graph:
 
     def weigh(self, weights: Floats, prior: float) -> "Precision":
         """Return the precision matrix: this graph's Laplacian plus *prior* on the diagonal."""
-        merged = np.zeros(0)
+        merged: Floats = np.zeros(0)
         if len(self._starts):
             merged = np.add.reduceat(weights[self._order], self._starts)
         return Precision(self, merged, prior)
@@ -42,8 +42,8 @@ class Precision:
 
     def __init__(self, graph: Graph, merged: Floats, prior: float) -> None:
         self._graph, self._merged, self._prior = graph, merged, prior
-        degree = np.bincount(graph.low, merged, graph.n) + np.bincount(graph.high, merged, graph.n)
-        self.diagonal: Floats = degree + prior
+        ends = np.bincount(graph.low, merged, graph.n), np.bincount(graph.high, merged, graph.n)
+        self.diagonal: Floats = np.asarray(ends[0] + ends[1] + prior, np.float64)
         self._adjacency = graph.adjacency(merged)
 
     def solve(self, right: Floats, *, tolerance: float, limit: int = 200) -> Floats:

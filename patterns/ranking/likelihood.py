@@ -100,8 +100,7 @@ class PairLikelihood:
         below, above = sigmoid(sharp * (high - d)), sigmoid(sharp * (low - d))
         slope = below + above - 1.0
         weights = sharp * (below * (1.0 - below) + above * (1.0 - above))
-        gradient = np.bincount(self.first, slope, self._n)
-        gradient -= np.bincount(self.second, slope, self._n)
+        gradient = _scatter(self.first, slope, self._n) - _scatter(self.second, slope, self._n)
         return Terms(gradient, weights, float(slope.sum()), float(weights.sum()))
 
 
@@ -135,7 +134,7 @@ class ListLikelihood:
         self._upper, self._lower = np.triu_indices(len(ranked), 1)
 
     def __len__(self) -> int:
-        return self.ranked.shape[1]
+        return int(self.ranked.shape[1])
 
     def edges(self) -> tuple[Ints, Ints]:
         """Return every pair of items in every list (padding pairs weigh nothing)."""
@@ -160,11 +159,15 @@ class ListLikelihood:
         seen = _suffix_sums(mass * self.place) * share
         seen_square = _suffix_sums(mass * self.place * self.place) * share
         return Terms(
-            np.bincount(self._item.ravel(), slope.ravel(), self._n),
+            _scatter(self._item.ravel(), slope.ravel(), self._n),
             weights.ravel(),
             float((slope * self.place).sum()),
             float((sharp * (seen_square - seen * seen)).sum()),
         )
+
+
+def _scatter(item: Ints, value: Floats, n: int) -> Floats:
+    return np.asarray(np.bincount(item, value, n), np.float64)
 
 
 def _suffix_sums(x: Floats) -> Floats:

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from .likelihood import Floats, Ints
-from .schedule import places
+from .schedule import Bools, places
 
 
 class Log:
@@ -62,11 +62,11 @@ class Log:
         shown_at = np.take_along_axis(np.take_along_axis(place, where, 1), first, 1)
         return ordered.T.copy(), picked, shown_at.T.copy()
 
-    def quarantined(self) -> np.ndarray:
+    def keeps_failing(self) -> Bools:
         """Return which items' matches keep failing while others' succeed."""
         return (self.failed >= 3) & (self.failed > 2 * self.answered) & bool(len(self))
 
-    def _count(self, shown: Ints, ok: np.ndarray) -> None:
+    def _count(self, shown: Ints, ok: Bools) -> None:
         n = len(self.answered)
         self.answered += np.bincount(shown[ok].ravel(), minlength=n)
         self.failed += np.bincount(shown[~ok].ravel(), minlength=n)
@@ -76,7 +76,7 @@ class Log:
 
 def _matrix(lists: pa.ListArray, size: int) -> Ints:
     flat = lists.flatten().to_numpy(zero_copy_only=False)
-    return flat.astype(np.int64).reshape(-1, size)
+    return np.asarray(flat, np.int64).reshape(-1, size)
 
 
 def _orders(orders: pa.ListArray, shown: Ints) -> tuple[Ints, Ints]:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, stdtrit
 
 from .graph import Graph, Precision
-from .likelihood import Floats, Judge, Likelihood, PairLikelihood
+from .likelihood import Floats, Ints, Judge, Likelihood, PairLikelihood
 from .thresholds import fit_thresholds
 
 SCALE_GUESS = 1.5
@@ -98,7 +98,7 @@ def _fit_scale(graph: Graph, now: Estimate) -> float:
     """Return the prior's scale at which the evidence is stationary (MacKay 1992)."""
     determined = 1.0 - now.variance / now.scale**2
     square = (float(np.sum(now.mean**2)) + SCALE_GUESS**2) / (float(determined.sum()) + 1.0)
-    return max(SILENCE, min(20.0, square**0.5))
+    return max(SILENCE, min(20.0, float(np.sqrt(square))))
 
 
 def _carries_no_signal(likelihood: Likelihood, graph: Graph, judge: Judge) -> bool:
@@ -145,16 +145,21 @@ def _agreement(mean: Floats, variance: Floats, lag: int) -> float:
 
 
 def rank_intervals(
-    estimate: Estimate, precision: Precision, rng: np.random.Generator, draws: int = 32
+    estimate: Estimate,
+    precision: Precision,
+    items: Ints,
+    rng: np.random.Generator,
+    *,
+    draws: int = 32,
 ) -> tuple[Floats, Floats]:
-    """Return the low and high end of each item's 90% rank interval (1 = best), from joint draws.
+    """Return both ends of the 90% interval of the rank of each of *items* (1 = best among them).
 
-    Mean rank plus or minus Student's 95% quantile times the deviation over the draws.
+    Mean rank plus or minus Student's 95% quantile times the deviation over joint draws.
     """
-    n = len(estimate.mean)
-    sample = estimate.mean[:, None] + precision.draws(rng, draws)
+    n = len(items)
+    sample = (estimate.mean[:, None] + precision.draws(rng, draws))[items]
     ranks = np.empty((n, draws))
     np.put_along_axis(ranks, np.argsort(-sample, axis=0), np.arange(1.0, n + 1.0)[:, None], 0)
     middle = ranks.mean(1)
-    spread = 1.696 * np.sqrt(((ranks - middle[:, None]) ** 2).sum(1) / max(draws - 1, 1))
-    return np.clip(middle - spread, 1.0, n), np.clip(middle + spread, 1.0, n)
+    reach = stdtrit(draws - 1, 0.95) * ranks.std(1, ddof=1)
+    return np.clip(middle - reach, 1.0, n), np.clip(middle + reach, 1.0, n)

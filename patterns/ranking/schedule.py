@@ -84,38 +84,35 @@ def match_pairs(
     return np.concatenate(rows)
 
 
-def leftover_pairs(items: Ints, ledger: Ledger, count: int) -> tuple[Ints, Ints]:
-    """Return pairs of neighbours that never met, nearest first: what is left when few are."""
-    one: list[Ints] = []
-    other: list[Ints] = []
-    total = 0
-    for lag in range(1, len(items)):
-        a, b = items[:-lag], items[lag:]
-        new = ~ledger.has_met(a, b)
-        one.append(a[new][: count - total])
-        other.append(b[new][: count - total])
-        total += len(one[-1])
-        if total >= count:
+def match_strangers(order: Ints, ledger: Ledger, count: int, rng: np.random.Generator) -> Ints:
+    """Hand out at most *count* pairs (rows) that never met, nearest in *order* first."""
+    rows = [np.zeros((0, 2), np.int64)]
+    left = count
+    place = np.arange(len(order))
+    for lag in range(1, len(order)):
+        for phase in (0, 1):
+            start = place[:-lag][place[:-lag] // lag % 2 == phase]  # so that no item is in twice
+            one, other = order[start], order[start + lag]
+            new = np.flatnonzero(~ledger.has_met(one, other))[:left]
+            rows.append(np.stack(ledger.hand_out(one[new], other[new], rng), 1))
+            left -= len(new)
+        if left == 0:
             break
-    nothing = [np.zeros(0, np.int64)]
-    return np.concatenate(one or nothing), np.concatenate(other or nothing)
+    return np.concatenate(rows)
 
 
 def match_lists(
-    orders: Iterable[Ints], size: int, count: int, balance: Floats, rng: np.random.Generator
+    orders: Iterable[Ints], size: int, ledger: Ledger, count: int, rng: np.random.Generator
 ) -> Ints:
-    """Return at most *count* lists (rows) of *size* neighbours in *orders*, counterbalanced."""
-    lists: list[Ints] = []
-    total = 0
+    """Hand out at most *count* lists (rows) of *size* neighbours in *orders*, in new orders."""
+    rows = [np.zeros((0, size), np.int64)]
     for order in orders:
         windows = _windows(order, size, rng)
-        windows = windows[rng.permutation(len(windows))[: count - total]]
-        lists.append(windows)
-        total += len(windows)
-        if total >= count:
+        windows = windows[rng.permutation(len(windows))[: count - sum(map(len, rows))]]
+        rows.append(ledger.note_lists(_shuffle(windows, ledger.balance, rng)))
+        if sum(map(len, rows)) >= count:
             break
-    shown = np.concatenate(lists) if lists else np.zeros((0, size), np.int64)
-    return _shuffle(shown, balance, rng)
+    return np.concatenate(rows)
 
 
 def _neighbours(order: Ints, ledger: Ledger, rng: np.random.Generator) -> tuple[Ints, Ints]:
@@ -123,8 +120,7 @@ def _neighbours(order: Ints, ledger: Ledger, rng: np.random.Generator) -> tuple[
     start = int(rng.integers(4))
     blocks = order[start:][: (len(order) - start) // 4 * 4].reshape(-1, 4)
     rest = np.concatenate([order[:start], order[start + blocks.size :]])
-    half = len(rest) // 2
-    one, other = [rest[:half]], [rest[half : 2 * half]]
+    one, other = [rest[: len(rest) // 2 * 2 : 2]], [rest[1::2]]
     for a, b, c, d in ((0, 1, 2, 3), (0, 2, 1, 3), (0, 3, 1, 2)):
         met = ledger.has_met(blocks[:, a], blocks[:, b]) | ledger.has_met(
             blocks[:, c], blocks[:, d]
@@ -138,18 +134,17 @@ def _neighbours(order: Ints, ledger: Ledger, rng: np.random.Generator) -> tuple[
 
 
 def _windows(order: Ints, size: int, rng: np.random.Generator) -> Ints:
-    """Cut *order* into windows of *size*; the two ends overlap their neighbours when they must."""
-    n = len(order)
-    if n <= size:
-        return order[None, :]
-    start = int(rng.integers(min(size, n - size + 1)))
-    starts = np.arange(start, n - size + 1, size)
-    return order[starts[:, None] + np.arange(size)]
+    """Cut *order* into windows of *size* neighbours from a random start.
+
+    Both ends get a window of their own, so that the best item is asked about as often as any.
+    """
+    last = len(order) - size
+    starts = np.arange(int(rng.integers(min(size, last + 1))), last + 1, size)
+    starts = np.unique(np.r_[0, starts, last])
+    return np.asarray(order[starts[:, None] + np.arange(size)])
 
 
 def _shuffle(shown: Ints, balance: Floats, rng: np.random.Generator) -> Ints:
     """Show first what was shown late so far, with chance enough that no order is a habit."""
-    if not shown.size:
-        return shown
     urge = balance[shown] + rng.standard_normal(shown.shape)
     return np.take_along_axis(shown, np.argsort(urge, axis=1, kind="stable"), 1)

@@ -32,6 +32,9 @@ class Plan:
 
 
 LEAST_GAIN = 0.003
+WEAK = 0.3
+"""Below this predicted tau there is hardly an order: no large round is bet on it."""
+
 EARLY_SHARE = 0.6
 """Of what seems missing, this share is asked while the forecast is still far away."""
 
@@ -61,16 +64,20 @@ def _is_saturated(plan: Plan, history: Sequence[Point]) -> bool:
 
 
 def round_size(plan: Plan, history: Sequence[Point]) -> int:
-    """Return how many matches the next round should ask."""
+    """Return how many matches the next round should ask.
+
+    A first round, then most of what seems missing (at most doubling at first, while the forecast
+    rests on random matches), then small rounds, so that it stops just past the target.
+    """
     asked = history[-1].asked if history else 0
-    left = plan.most if plan.budget is None else plan.budget - asked
+    left = (plan.most if plan.budget is None else plan.budget) - asked
     if plan.rounds is not None and plan.budget is not None:
-        return min(left, plan.budget * (len(history) + 1) // plan.rounds - asked)
+        return min(left, max(1, plan.budget * (len(history) + 1) // plan.rounds - asked))
     if not history:
         return min(left, plan.first)
     missing = expected_calls(plan, history) - asked
-    smallest = max(1, asked // 50, plan.first // 16)
-    growth = asked if len(history) < 2 or history[-1].tau < 0.3 else 2 * asked
+    growth = asked if len(history) < 2 or history[-1].tau < WEAK else 2 * asked
+    smallest = max(1, plan.first // 16, asked // max(8, 50 - 6 * len(history)))
     share = 1.0 if missing < asked // 12 else EARLY_SHARE
     return min(left, max(smallest, min(math.ceil(missing * share), growth)))
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .likelihood import FAR, Floats, Judge, PairLikelihood, bounds, sharpness, sigmoid
+from .likelihood import FAR, Floats, Ints, Judge, PairLikelihood, bounds, sharpness, sigmoid
 
 SAMPLE = 4000
 """Thresholds are shared by all matches: a sample of this size fixes them well."""
@@ -31,7 +31,7 @@ def fit_thresholds(likelihood: PairLikelihood, mean: Floats, spread: Floats, jud
     return Judge(judge.bias, tie, max(far, tie + 0.05) if much else FAR)
 
 
-def _derivatives(grade: Floats, d: Floats, sharp: Floats, judge: Judge) -> tuple[Floats, Floats]:
+def _derivatives(grade: Ints, d: Floats, sharp: Floats, judge: Judge) -> tuple[Floats, Floats]:
     """Return gradient and information by (tie, much): each bounds an interval from either side."""
     low, high = bounds(grade, judge)
     gap = -np.expm1(-(high - low) * sharp)
@@ -45,9 +45,9 @@ def _derivatives(grade: Floats, d: Floats, sharp: Floats, judge: Judge) -> tuple
     return gradient, information
 
 
-def _moves(grade: Floats, which: int, *, high: bool) -> Floats:
+def _moves(grade: Ints, which: int, *, high: bool) -> Floats:
     """Return how the upper (or lower) bound of each grade moves with threshold *which*."""
     table = ([0.0, -1.0, 1.0, 0.0, 0.0], [-1.0, 0.0, 0.0, 1.0, 0.0])[which]
     if not high:
         table = ([0.0, 0.0, -1.0, 1.0, 0.0], [0.0, -1.0, 0.0, 0.0, 1.0])[which]
-    return np.array(table)[grade + 2]
+    return np.asarray(np.array(table)[grade + 2], np.float64)

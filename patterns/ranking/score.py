@@ -1,0 +1,58 @@
+"""How close a ranking came to a known truth."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import kendalltau, rankdata
+
+from .likelihood import Floats
+
+TOP = 10
+CUTS = (0.25, 0.10, 0.05, 0.02, 0.01)
+"""Grades of relevance: each of these top shares of the truth is worth one grade more."""
+
+
+@dataclass(frozen=True, slots=True)
+class TruthScore:
+    """Agreement with the truth; *tau_b_cap* is the most that an order without ties can reach."""
+
+    tau_b: float
+    tau_b_cap: float
+    recall_at_10: float
+    ndcg_at_10: float
+
+
+def score_against(truth: Floats, scores: Floats) -> TruthScore:
+    """Score the order of *scores* (higher is better) against *truth*, whose ties are fair to all.
+
+    Kendall's tau-b; recall counts an item whose truth reaches the tenth highest; NDCG (Jarvelin &
+    Kekalainen 2002) has the gain 2^grade - 1. Nothing to tell apart scores 0, and the cap says so.
+    """
+    if len(truth) == 0:
+        return TruthScore(0.0, 0.0, 0.0, 0.0)
+    top = min(TOP, len(truth))
+    best = np.argsort(-scores, kind="stable")[:top]
+    sorted_truth = np.sort(truth)[::-1]
+    recall = np.minimum((truth[best] >= sorted_truth[top - 1]).sum(), top) / top
+    gain = 2.0 ** _relevance(truth) - 1.0
+    discount = 1.0 / np.log2(np.arange(2, top + 2))
+    ideal = float(np.sum(np.sort(gain)[::-1][:top] * discount))
+    ndcg = float(np.sum(gain[best] * discount)) / ideal if ideal else 1.0
+    cap = _tau_cap(truth)
+    tau = float(kendalltau(truth, scores).statistic) if cap and np.ptp(scores) else 0.0
+    return TruthScore(tau, cap, float(recall), ndcg)
+
+
+def _tau_cap(truth: Floats) -> float:
+    """Return sqrt((n0 - n1) / n0): tau-b of an order without ties that breaks no tie wrongly."""
+    _, sizes = np.unique(truth, return_counts=True)
+    pairs = len(truth) * (len(truth) - 1) / 2.0
+    tied = float(np.sum(sizes * (sizes - 1) / 2.0))
+    return float(np.sqrt((pairs - tied) / pairs)) if pairs else 0.0
+
+
+def _relevance(truth: Floats) -> Floats:
+    """Return each item's grade, 0 to 5: a tie has the grade of its best place."""
+    place = rankdata(-truth, method="min")
+    cut = np.array([max(1, round(share * len(truth))) for share in CUTS])
+    return np.asarray((place[:, None] <= cut).sum(1), np.float64)
