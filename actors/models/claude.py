@@ -1,0 +1,163 @@
+"""The one door to the anthropic SDK: a client that sends one request an attempt.
+
+The SDK is imported when the first client is made. Its own retries are off, it runs on its aiohttp
+transport, and it follows no redirect: one would carry the key to another host.
+"""
+
+import asyncio
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from ..questions import Question
+from .wire import (
+    CALL_SPEC_HEADER,
+    DECLARATION,
+    Attempt,
+    Form,
+    Request,
+    body_of,
+    most_tokens_out,
+    read_error,
+    read_message,
+)
+
+if TYPE_CHECKING:
+    import anthropic
+
+PUBLIC_URL: Final = "https://api.anthropic.com"
+_NO_KEY: Final = "none"
+"""What a server that asks for no key is sent."""
+_CONNECT_S: Final = 10.0
+_LIST_S: Final = 5.0
+_LIST_TRIES: Final = 3
+
+
+class ClaudeClient:
+    """Asks one model at one endpoint, with one HTTP client made once."""
+
+    def __init__(self, model: str, *, base_url: str | None, key: str | None, in_flight: int):
+        import anthropic
+        import httpx2
+
+        self._model = model
+        self._form = Form()
+        self._declaration: asyncio.Future[Mapping[str, Any] | None] | None = None
+        self._sdk = anthropic.AsyncAnthropic(
+            base_url=re.sub(r"/(v1/?)?$", "", base_url or PUBLIC_URL),
+            api_key=key or _NO_KEY,
+            max_retries=0,
+            open_telemetry=False,
+            http_client=anthropic.DefaultAioHttpClient(
+                timeout=httpx2.Timeout(None, connect=_CONNECT_S),
+                limits=httpx2.Limits(
+                    max_connections=in_flight + 2, max_keepalive_connections=in_flight + 2
+                ),
+                follow_redirects=False,
+            ),
+        )
+
+    def max_tokens(self, question: Question) -> int:
+        """Return the room for an answer to *question*, and for thinking where the model does."""
+        return most_tokens_out(question, thinks=self._form.thinks)
+
+    def is_strict(self) -> bool:
+        """Whether the endpoint is still asked for strict structured output."""
+        return self._form.is_strict
+
+    async def attempt(self, request: Request, *, max_tokens: int, timeout_s: float) -> Attempt:
+        """Send *request* as one HTTP request within a wall deadline of *timeout_s*."""
+        strict = self._form.is_strict
+        body = body_of(request, model=self._model, max_tokens=max_tokens, strict=strict)
+        headers = await self._headers(request)
+        try:
+            async with asyncio.timeout(timeout_s):
+                attempt = await self._send(body, headers)
+        except TimeoutError:
+            return Attempt("timeout")
+        self._form.note(attempt, strict=strict)
+        if attempt.outcome == "truncated" and self.max_tokens(request.question) > max_tokens:
+            return Attempt("truncated", usage=attempt.usage, reason="thinking")
+        return attempt
+
+    async def declared(self) -> Mapping[str, Any] | None:
+        """Return what the endpoint's models list says under `commedia`; it is asked once."""
+        if self._declaration is None:
+            self._declaration = asyncio.ensure_future(self._read_declaration())
+        return await asyncio.shield(self._declaration)
+
+    async def close(self) -> None:
+        """Close the HTTP client: left open, it complains at exit."""
+        if self._declaration is not None:
+            self._declaration.cancel()
+        await self._sdk.close()
+
+    async def _headers(self, request: Request) -> dict[str, str]:
+        if request.spec is None or not await self.declared():
+            return {}
+        return {CALL_SPEC_HEADER: base64.b64encode(request.spec.encode()).decode()}
+
+    async def _send(self, body: dict[str, Any], headers: dict[str, str]) -> Attempt:
+        import anthropic
+
+        try:
+            raw = await self._sdk.messages.with_raw_response.create(**body, extra_headers=headers)
+            attempt = read_message(raw.http_response.content)
+        except anthropic.APIStatusError as error:
+            return _failed(error)
+        except anthropic.APIConnectionError as error:
+            return _unanswered(error)
+        return replace(attempt, request_id=raw.headers.get("request-id"))
+
+    async def _read_declaration(self) -> Mapping[str, Any] | None:
+        import anthropic
+        import httpx2
+
+        for left in reversed(range(_LIST_TRIES)):
+            try:
+                async with asyncio.timeout(_LIST_S):
+                    response = await self._sdk.get("/v1/models", cast_to=httpx2.Response)
+                return _declaration(response.content)
+            except anthropic.APIStatusError as error:
+                if error.status_code < 500 or not left:
+                    return None
+            except (anthropic.APIConnectionError, TimeoutError):
+                if not left:
+                    return None
+            await asyncio.sleep(0.2)
+        return None
+
+
+def _failed(error: "anthropic.APIStatusError") -> Attempt:
+    message = json.dumps(error.body) if error.body is not None else error.message
+    outcome, reason = read_error(error.status_code, message)
+    headers = error.response.headers
+    wait = _seconds(headers.get("retry-after-ms"), 1e-3) or _seconds(headers.get("retry-after"), 1)
+    return Attempt(outcome, retry_after_s=wait, request_id=error.request_id, reason=reason)
+
+
+def _unanswered(error: "anthropic.APIConnectionError") -> Attempt:
+    import httpx2
+
+    before = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+    return Attempt("unreachable" if isinstance(error.__cause__, before) else "dropped")
+
+
+def _seconds(header: str | None, scale: float) -> float | None:
+    try:
+        seconds = float(header or "nan") * scale
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < float("inf") else None
+
+
+def _declaration(data: bytes) -> Mapping[str, Any] | None:
+    try:
+        listed = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    found = listed.get(DECLARATION) if isinstance(listed, dict) else None
+    return found if isinstance(found, dict) and found.get("simulated") is True else None

@@ -1,0 +1,99 @@
+"""Models that answer by a function: for tests, and for judges that are code."""
+
+import inspect
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from ..answers import Verdict, parse_answer, write_answer
+from ..errors import InvalidAnswerError
+from ..messages import Script
+from ..prompts import estimate_tokens
+from ..questions import Question
+from .replies import Reply, reply_batch
+from .wire import Attempt, Request, Usage, most_tokens_out
+
+
+class ScriptedModel:
+    """The Model port in this process: answers with `reply(row)`, and remembers what it was asked.
+
+    The reply is a Verdict, JSON text or a dict; an exception is a failed call.
+    """
+
+    def __init__(self, reply: Script, *, reads_prompts: bool = True) -> None:
+        self._client = ScriptedClient(reply)
+        self.reads_prompts = reads_prompts
+        self.requests: list[Mapping[str, Any]] = []
+
+    async def answer(self, requests: pa.RecordBatch) -> AsyncIterator[pa.RecordBatch]:
+        """Yield one batch with every scripted reply."""
+        rows = requests.to_pylist()
+        self.requests += rows
+        yield reply_batch([await self._reply(row) for row in rows])
+
+    async def _reply(self, row: Mapping[str, Any]) -> Reply:
+        question, call_id = Question.parse(row["task"]), row["call_id"]
+        request = Request(call_id, question, (("user", row["prompt"] or ""),), row)
+        attempt = await self._client.attempt(request, max_tokens=0, timeout_s=0)
+        usage = attempt.usage or Usage()
+        if attempt.outcome != "ok":
+            return Reply(call_id, "failed", attempt.outcome, attempts=1)
+        try:
+            verdict = parse_answer(question, attempt.text)
+        except InvalidAnswerError:
+            return Reply(call_id, "invalid", "schema", usage=usage, attempts=1)
+        return Reply(call_id, "ok", None, question, verdict, usage, attempts=1)
+
+
+class ScriptedClient:
+    """The Client of a scripted model: the function stands where an HTTP request would.
+
+    Beside answers, a script may return an Attempt (to play a fault) or an awaitable of any of
+    these.
+    """
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    def max_tokens(self, question: Question) -> int:
+        """Return the room for an answer to *question*."""
+        return most_tokens_out(question)
+
+    def is_strict(self) -> bool:
+        """Whether strict output is asked for: a function needs no asking."""
+        return True
+
+    async def attempt(self, request: Request, *, max_tokens: int, timeout_s: float) -> Attempt:
+        """Call the script once."""
+        row = {**request.row, "prompt": "\n\n".join(text for _, text in request.turns)}
+        try:
+            value = self._script(row)
+            if inspect.isawaitable(value):
+                value = await value
+        except Exception as error:  # a script is anyone's code
+            return Attempt("script_failed", reason=type(error).__name__)
+        if isinstance(value, Attempt):
+            return value
+        text = _text(request.question, value)
+        usage = Usage(estimate_tokens(row["prompt"]), estimate_tokens(text))
+        return Attempt("ok", text, usage, served_model="scripted")
+
+    async def declared(self) -> Mapping[str, Any] | None:
+        """Return None: a function is not an endpoint."""
+        return None
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to let go of."""
+
+
+def _text(question: Question, value: Any) -> str:  # Any: what a script returned
+    if isinstance(value, Verdict):
+        try:
+            return write_answer(question, value)
+        except StopIteration:
+            return json.dumps({"grade": value.grade})
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, default=repr)

@@ -1,0 +1,263 @@
+"""A Messages API server over a simulated judge: what any client can be pointed at, for free.
+
+It declares itself simulated in its models list. Our own client then sends the call spec in a
+header, and gets what the direct simulated judge would answer; any other request gets an answer
+that fits its schema, keyed by the hash of its body.
+"""
+
+import base64
+import binascii
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from typing import Any, Final, TextIO
+
+import numpy as np
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..answers import Verdict, write_answer
+from ..errors import UsageError
+from ..prompts import estimate_tokens
+from ..questions import Question
+from ..simulation.judge import Bench, JudgeProfile
+from ..simulation.keyed import Floats, text_keys
+from .sampling import sample
+from .wire import CALL_SPEC_HEADER, DECLARATION
+
+MAX_BODY_BYTES: Final = 32 * 2**20
+
+_KINDS: Final = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    413: "request_too_large",
+    500: "api_error",
+}
+
+
+class World:
+    """A simulated judge and what it knows: the utility of each item, by id."""
+
+    def __init__(self, profile: JudgeProfile, seed: int, utility: Mapping[str, float]) -> None:
+        self.profile, self.seed = profile, seed
+        self._rows = {name: row for row, name in enumerate(utility)}
+        self._utility: Floats = np.array(list(utility.values()), np.float64)
+        self._keys = text_keys(list(utility))
+
+    def answer(self, spec: Mapping[str, Any]) -> str:
+        """Return the judge's answer to a call *spec* as JSON; raises UsageError, which says why."""
+        by, variant = _part(spec, "by", str), _part(spec, "variant", str)
+        repeat = _part(spec, "repeat", int)
+        question = Question.parse(_part(spec, "task", str))
+        names = _part(spec, "items", list)
+        most = question.size if question.kind == "list" else 2
+        if not 2 <= len(names) <= most:
+            raise UsageError(f"a call spec of {question} names {len(names)} items")
+        unknown = [name for name in names if name not in self._rows]
+        if unknown:
+            raise UsageError(f"item {str(unknown[0])[:100]!r} is not part of this world")
+        shown = np.array([[self._rows[name] for name in names]], np.int64)
+        bench = Bench(self.profile, self.seed, by, self._utility, self._keys)
+        found = bench.answer(question, shown, variant=variant, repeat=repeat)[0]
+        if question.kind == "list":
+            return write_answer(question, Verdict(order=tuple(found.tolist())))
+        return write_answer(question, Verdict(grade=int(found)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request's body after its checks."""
+
+    model: str
+    max_tokens: int
+    tokens: int
+    schema: Mapping[str, Any] | None
+
+
+def serve_app(world: World, *, log: TextIO | None = None) -> Starlette:
+    """Return the ASGI app; *log* takes one JSON line a message request: id, status, usage."""
+    server = _Server(world, log)
+    routes = [
+        Route("/v1/messages", server.messages, methods=["POST"]),
+        Route("/v1/messages/count_tokens", server.count_tokens, methods=["POST"]),
+        Route("/v1/models", server.models, methods=["GET"]),
+    ]
+    handlers: Any = {HTTPException: server.refuse, Exception: server.refuse}  # starlette's type
+    return Starlette(routes=routes, exception_handlers=handlers)
+
+
+class _Server:
+    """The endpoints, in the API's shapes."""
+
+    def __init__(self, world: World, log: TextIO | None) -> None:
+        self._world, self._log = world, log
+
+    async def messages(self, request: HttpRequest) -> Response:
+        """Answer `POST /v1/messages`."""
+        request.state.is_logged = True
+        data = await _body(request)
+        asked = _checked(data)
+        spec = request.headers.get(CALL_SPEC_HEADER)
+        text = _keyed(asked, data) if spec is None else self._judged(spec)
+        tokens_out = estimate_tokens(text)
+        stop = "end_turn"
+        if tokens_out > asked.max_tokens:
+            text = text.encode()[: 4 * asked.max_tokens].decode("utf-8", "ignore")
+            tokens_out, stop = asked.max_tokens, "max_tokens"
+        usage = {"input_tokens": asked.tokens, "output_tokens": tokens_out}
+        request_id = _request_id()
+        self._note(request_id, 200, usage)
+        body = {
+            "id": request_id.replace("req_", "msg_"),
+            "type": "message",
+            "role": "assistant",
+            "model": asked.model,
+            "content": [{"type": "text", "text": text}],
+            "stop_reason": stop,
+            "stop_sequence": None,
+            "usage": usage,
+        }
+        return JSONResponse(body, headers={"request-id": request_id})
+
+    async def count_tokens(self, request: HttpRequest) -> Response:
+        """Answer `POST /v1/messages/count_tokens`."""
+        asked = _checked(await _body(request), max_tokens=1)
+        return JSONResponse({"input_tokens": asked.tokens}, headers={"request-id": _request_id()})
+
+    async def models(self, request: HttpRequest) -> Response:
+        """Answer `GET /v1/models`, with the declaration that this endpoint is simulated."""
+        name = self._world.profile.name
+        listed = {
+            "type": "model",
+            "id": name,
+            "display_name": f"{name} (simulated)",
+            "created_at": "1970-01-01T00:00:00Z",
+            "lifecycle": "active",
+        }
+        declaration = {
+            "simulated": True,
+            "profile": asdict(self._world.profile),
+            "seed": self._world.seed,
+        }
+        body = {"data": [listed], "has_more": False, "first_id": name, "last_id": name}
+        return JSONResponse(
+            {**body, DECLARATION: declaration}, headers={"request-id": _request_id()}
+        )
+
+    async def refuse(self, request: HttpRequest, error: Exception) -> Response:
+        """Return *error* in the API's shape; what is not the client's fault says no more."""
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        said = str(error.detail) if isinstance(error, HTTPException) else "internal error"
+        request_id = _request_id()
+        if getattr(request.state, "is_logged", False):
+            self._note(request_id, status, None)
+        kind = _KINDS.get(status, "api_error" if status >= 500 else "invalid_request_error")
+        body = {"type": "error", "error": {"type": kind, "message": said}, "request_id": request_id}
+        return JSONResponse(body, status, headers={"request-id": request_id})
+
+    def _judged(self, spec: str) -> str:
+        try:
+            return self._world.answer(_spec(spec))
+        except UsageError as error:
+            raise HTTPException(400, f"{CALL_SPEC_HEADER}: {error}") from None
+
+    def _note(self, request_id: str, status: int, usage: Mapping[str, int] | None) -> None:
+        if self._log is not None:
+            line = {"id": request_id, "status": status, "usage": usage}
+            self._log.write(json.dumps(line) + "\n")
+            self._log.flush()
+
+
+def _request_id() -> str:
+    return f"req_{secrets.token_hex(12)}"
+
+
+async def _body(request: HttpRequest) -> bytes:
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > MAX_BODY_BYTES:
+            raise HTTPException(413, f"the body is larger than {MAX_BODY_BYTES} bytes")
+    return bytes(data)
+
+
+def _checked(data: bytes, *, max_tokens: int | None = None) -> _Asked:
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise HTTPException(400, "the body is not a JSON object")
+    model, most = body.get("model"), body.get("max_tokens", max_tokens)
+    if not isinstance(model, str) or not model:
+        raise HTTPException(400, "model: a non-empty string is required")
+    if type(most) is not int or most < 1:
+        raise HTTPException(400, "max_tokens: an integer of at least 1 is required")
+    if body.get("stream"):
+        raise HTTPException(400, "stream: this server does not stream")
+    return _Asked(model, most, _tokens(body), _schema(body))
+
+
+def _tokens(body: Mapping[str, Any]) -> int:
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise HTTPException(400, "messages: at least one message is required")
+    total = 0
+    for place, message in enumerate(messages):
+        role = message.get("role") if isinstance(message, dict) else None
+        if role not in ("user", "assistant"):
+            raise HTTPException(400, f"messages.{place}.role: user or assistant is required")
+        total += _content_tokens(message.get("content"), f"messages.{place}.content")
+    if body.get("system") is not None:
+        total += _content_tokens(body["system"], "system")
+    return total
+
+
+def _content_tokens(content: Any, where: str) -> int:  # Any: whatever a client sent
+    if isinstance(content, str) and content:
+        return estimate_tokens(content)
+    if isinstance(content, list) and content and all(isinstance(b, dict) for b in content):
+        return sum(estimate_tokens(str(block.get("text", ""))) for block in content)
+    raise HTTPException(400, f"{where}: a non-empty text or a list of blocks is required")
+
+
+def _schema(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    config = body.get("output_config")
+    form = config.get("format") if isinstance(config, dict) else None
+    if form is None:
+        return None
+    schema = form.get("schema") if isinstance(form, dict) else None
+    if not isinstance(schema, dict) or form.get("type") != "json_schema":
+        raise HTTPException(400, "output_config.format: json_schema with a schema is required")
+    return schema
+
+
+def _spec(header: str) -> Mapping[str, Any]:
+    try:
+        spec = json.loads(base64.b64decode(header, validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        raise HTTPException(400, f"{CALL_SPEC_HEADER}: base64 of JSON is required") from None
+    if not isinstance(spec, dict):
+        raise HTTPException(400, f"{CALL_SPEC_HEADER}: a JSON object is required")
+    return spec
+
+
+def _keyed(asked: _Asked, data: bytes) -> str:
+    if asked.schema is None:
+        return "This is a simulated answer."
+    key = np.uint64(int.from_bytes(blake2b(data, digest_size=8).digest(), "little"))
+    return json.dumps(sample(asked.schema, key))
+
+
+def _part(spec: Mapping[str, Any], name: str, kind: type) -> Any:  # Any: of type *kind*
+    value = spec.get(name)
+    if type(value) is not kind:
+        raise UsageError(f"the call spec has no {name} of type {kind.__name__}")
+    return value

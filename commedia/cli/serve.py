@@ -1,0 +1,161 @@
+"""`commedia serve`: a Messages API server over a simulated judge, on this machine."""
+
+import contextlib
+import math
+import socket
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from starlette.applications import Starlette
+
+EPILOG = """\b
+Example:
+  commedia serve --world bugs.parquet --id key --truth severity --port 8080
+  commedia sort bugs.parquet --by severity --id key --text report \\
+      --model claude-haiku-5-5 --base-url http://127.0.0.1:8080 --budget 1M
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option("--model", default="sim:judge", show_default=True, help="The simulated model.")
+@click.option("--world", required=True, help="A table with the truth: CSV, JSONL or Parquet.")
+@click.option("--id", "id_column", help="The column of ids; default: the row number from 0.")
+@click.option("--truth", help="The column of truth; default: the only numeric one.")
+@click.option(
+    "--accuracy",
+    default=0.85,
+    show_default=True,
+    type=click.FloatRange(0.5, 1.0, min_open=True, max_open=True),
+    help="How often the judge is right on random pairs.",
+)
+@click.option("--seed", default=0, show_default=True, help="The judge's luck.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="The port; 0 takes any free one.",
+)
+@click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="A line a request.")
+def serve(
+    model: str,
+    world: str,
+    id_column: str | None,
+    truth: str | None,
+    accuracy: float,
+    seed: int,
+    host: str,
+    port: int,
+    log: Path | None,
+) -> None:
+    """Serve a simulated judge as a Messages API; its address is the first line on stdout."""
+    from ..actors.errors import UsageError
+    from ..actors.models.serving import World, serve_app
+    from ..actors.simulation.judge import JudgeProfile
+    from ..inputs import read_table
+
+    if model != "sim:judge":
+        raise UsageError(f"serve plays only sim:judge, not {model!r}")
+    known = known_utilities(read_table(world), id=id_column, truth=truth, accuracy=accuracy)
+    profile = replace(JudgeProfile(), accuracy=accuracy)
+    with contextlib.ExitStack() as open_things:
+        lines: TextIO | None = None
+        if log is not None:
+            lines = open_things.enter_context(log.open("a", encoding="utf-8"))
+        listener = open_things.enter_context(contextlib.closing(_listen(host, port)))
+        click.echo(f"http://{_name(host)}:{listener.getsockname()[1]}")
+        _run(serve_app(World(profile, seed, known), log=lines), listener)
+
+
+def known_utilities(
+    table: "pa.Table", *, id: str | None, truth: str | None, accuracy: float
+) -> dict[str, float]:
+    """Return the utility of each row of *table* that has a truth, by id; raises UsageError."""
+    import numpy as np
+
+    from ..actors.errors import UsageError
+    from ..actors.simulation.world import utilities
+
+    for name in (id, truth):
+        if name is not None and name not in table.column_names:
+            there = ", ".join(table.column_names)
+            raise UsageError(f"the world has no column {name!r}; it has {there}")
+    ids = _ids(table, id)
+    column = truth if truth is not None else _only_numeric(table, id)
+    if not _is_numeric(table.schema.field(column).type):
+        raise UsageError(f"the column {column!r} of the world holds no numbers")
+    values = table.column(column).to_pylist()
+    rows = [
+        row for row, value in enumerate(values) if value is not None and math.isfinite(float(value))
+    ]
+    if not rows:
+        raise UsageError(f"no row of the world has a truth in column {column!r}")
+    known = utilities(np.array([float(values[row]) for row in rows]), accuracy)
+    return {ids[row]: float(value) for row, value in zip(rows, known, strict=True)}
+
+
+def _ids(table: "pa.Table", id: str | None) -> list[str]:
+    from ..actors.errors import UsageError
+
+    if id is None:
+        return [str(row) for row in range(table.num_rows)]
+    found = table.column(id).to_pylist()
+    if None in found:
+        raise UsageError(f"column {id!r} of the world has no id in row {found.index(None)}")
+    ids = [str(value) for value in found]
+    if len(set(ids)) < len(ids):
+        twice = next(name for name in ids if ids.count(name) > 1)
+        raise UsageError(f"column {id!r} of the world has the id {twice!r} more than once")
+    return ids
+
+
+def _only_numeric(table: "pa.Table", id: str | None) -> str:
+    from ..actors.errors import UsageError
+
+    numeric = [f.name for f in table.schema if f.name != id and _is_numeric(f.type)]
+    if len(numeric) == 1:
+        return str(numeric[0])
+    if not numeric:
+        raise UsageError("the world has no numeric column; a truth must be one")
+    raise UsageError(f"say which column is the world's truth with --truth: {', '.join(numeric)}")
+
+
+def _is_numeric(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    types = pa.types
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    from ..actors.errors import UsageError
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        why = error.strerror or str(error)
+        raise UsageError(f"cannot listen on {host} port {port}: {why}") from error
+    return listener
+
+
+def _name(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _run(app: "Starlette", listener: socket.socket) -> None:
+    import uvicorn
+
+    config = uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off")
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])

@@ -1,0 +1,64 @@
+"""The admission desk: whether a request may leave now. Pure: facts and time in, decision out."""
+
+from dataclasses import dataclass, field
+
+from .budget import Amount, Ledger
+from .retry import Breaker
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The request may leave; its bound is set aside under *reservation*."""
+
+    reservation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Ask again in *seconds*, or as soon as something has settled."""
+
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The request will not leave."""
+
+    status: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Desk:
+    """Admits requests within the budget, behind the breaker, after the waits that servers ask for.
+
+    Near the cap a request waits for what is in flight; one that could not fit even then is
+    refused. A settlement above its reserve closes the desk: bounds that do not hold protect nobody.
+    """
+
+    ledger: Ledger
+    breaker: Breaker = field(default_factory=Breaker)
+    opens_at: float = 0.0
+    is_draining: bool = False
+
+    def admit(self, bound: Amount, *, now: float) -> Admitted | Wait | Refused:
+        """Decide on a request that takes at most *bound*."""
+        if self.breaker.is_open:
+            return Refused("failed", str(self.breaker.cause))
+        if self.is_draining:
+            return Refused("cancelled", "stopped")
+        if self.ledger.overruns or not self.ledger.could_fit(bound):
+            return Refused("over_budget", "budget")
+        if now < self.opens_at:
+            return Wait(self.opens_at - now)
+        reservation = self.ledger.reserve(bound)
+        return Wait() if reservation is None else Admitted(reservation)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing will be admitted any more, whatever its size."""
+        return self.breaker.is_open or self.is_draining
+
+    def hold(self, seconds: float, *, now: float) -> None:
+        """Admit nothing for *seconds*: a server asked for it."""
+        self.opens_at = max(self.opens_at, now + seconds)

@@ -1,0 +1,226 @@
+"""One call to a model that costs money: its attempts, waits and re-asks, until a reply stands."""
+
+import asyncio
+import re
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from ..actors.answers import Verdict, parse_answer
+from ..actors.clock import Clock
+from ..actors.errors import InvalidAnswerError
+from ..actors.models.prices import Price, price_of
+from ..actors.models.replies import Reply
+from ..actors.models.wire import Attempt, Client, Request, Usage, most_tokens_in
+from .admission import Admitted, Desk, Refused, Wait
+from .budget import Amount
+from .retry import Again, GiveUp, Patience, after_failure
+
+_DATED: Final = re.compile(r"-\d{8}$")
+
+
+def known_price(model: str) -> Price | None:
+    """Return the list price of *model*, whatever date its name ends with; None if unknown."""
+    return price_of(_DATED.sub("", model))
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a gateway's calls came to, attempts that nobody answered included."""
+
+    calls: int = 0
+    requests: int = 0
+    unknown: int = 0
+    served_models: set[str] = field(default_factory=set)
+
+
+class Bell:
+    """Wakes all who wait for the desk to change, and lets others sleep until then at most."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake everybody who waits now."""
+        self._event.set()
+        self._event = asyncio.Event()
+
+    async def wait(self, seconds: float | None, clock: Clock) -> None:
+        """Return after *seconds*, or when the bell rings."""
+        rung = asyncio.ensure_future(self._event.wait())
+        waits: set[asyncio.Future[Any]] = {rung}
+        if seconds is not None:
+            waits.add(asyncio.ensure_future(clock.sleep(seconds)))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+
+@dataclass(slots=True)
+class Caller:
+    """Makes calls through one client, one desk and one tally."""
+
+    client: Client
+    desk: Desk
+    clock: Clock
+    price: Price | None
+    timeout_s: float
+    tally: Tally = field(default_factory=Tally)
+    patience: Patience = field(default_factory=Patience)
+    bell: Bell = field(default_factory=Bell)
+
+    async def reply(self, request: Request, sent: asyncio.Event) -> Reply:
+        """Ask until a reply stands; *sent* is set when the first attempt leaves."""
+        call = _Call(self, request, sent)
+        reply = await call.run()
+        if call.attempts:
+            self.tally.calls += 1
+            self.desk.breaker.note(None if reply.reason is None else reply.reason)
+            self.bell.ring()
+        return reply
+
+
+class _Call:
+    """The state of one call: how often it asked, what it took, when it must end."""
+
+    def __init__(self, caller: Caller, request: Request, sent: asyncio.Event) -> None:
+        self._caller, self._request, self._sent = caller, request, sent
+        self._asked, self._reasks, self._unknowns = 0, 0, 0
+        self._ends_at = float("inf")
+        self._usage, self._cost, self._served = Usage(), 0, ""
+        self.attempts = 0
+
+    async def run(self) -> Reply:
+        """Send, wait and ask again until there is an answer or no hope."""
+        last: GiveUp | None = None
+        while True:
+            attempt = await self._attempt()
+            if isinstance(attempt, Refused):
+                return self._end(last or GiveUp(attempt.status, attempt.reason))
+            if attempt.outcome == "ok":
+                judged = self._judge(attempt)
+                if isinstance(judged, Verdict):
+                    return self._end(judged)
+                last = judged
+                if not self._asks_again():
+                    return self._end(judged)
+                continue
+            decision = self._after(attempt)
+            if isinstance(decision, GiveUp):
+                return self._end(decision)
+            await self._wait(decision)
+
+    async def _attempt(self) -> Attempt | Refused:
+        room = self._caller.client.max_tokens(self._request.question)
+        admitted = await self._admit(self._bound(room))
+        if isinstance(admitted, Refused):
+            return admitted
+        now = self._caller.clock.now()
+        if not self._sent.is_set():
+            self._sent.set()
+            self._ends_at = now + self._caller.timeout_s
+        self._asked += 1
+        self.attempts += 1
+        self._caller.tally.requests += 1
+        attempt = Attempt("dropped")  # what is true if this task is cancelled while it waits
+        try:
+            attempt = await self._caller.client.attempt(
+                self._request, max_tokens=room, timeout_s=max(self._ends_at - now, 0.001)
+            )
+        finally:
+            self._settle(admitted.reservation, attempt)
+        return attempt
+
+    async def _admit(self, bound: Amount) -> Admitted | Refused:
+        desk, clock = self._caller.desk, self._caller.clock
+        while True:
+            decision = desk.admit(bound, now=clock.now())
+            if not isinstance(decision, Wait):
+                return decision
+            began = clock.now()
+            await self._caller.bell.wait(decision.seconds, clock)
+            self._ends_at += clock.now() - began
+
+    def _bound(self, room: int) -> Amount:
+        tokens_in, price = most_tokens_in(self._request), self._caller.price
+        nanousd = 0
+        if price is not None:
+            nanousd = max(price.cost(tokens_in, room), price.cost(0, room, cache_write=tokens_in))
+        return Amount(tokens_in + room, nanousd, 0 if self._sent.is_set() else 1)
+
+    def _settle(self, reservation: int, attempt: Attempt) -> None:
+        ledger, usage, agents = self._caller.desk.ledger, attempt.usage, int(self.attempts == 1)
+        if usage is not None:
+            cost = self._price(usage)
+            ledger.settle(reservation, Amount(usage.total, cost, agents))
+            self._usage, self._cost = self._usage + usage, self._cost + cost
+        elif attempt.is_charged is None:
+            ledger.settle_in_full(reservation)
+            self._unknowns += 1
+            self._caller.tally.unknown += 1
+        else:
+            ledger.settle(reservation, Amount(agents=agents))
+        if attempt.served_model:
+            self._served = attempt.served_model
+            self._caller.tally.served_models.add(attempt.served_model)
+        self._caller.bell.ring()
+
+    def _price(self, usage: Usage) -> int:
+        price = self._caller.price
+        if price is None:
+            return 0
+        return price.cost(usage.tokens_in, usage.tokens_out, usage.cache_write, usage.cache_read)
+
+    def _judge(self, attempt: Attempt) -> Verdict | GiveUp:
+        patience, is_reask = self._caller.patience, self._reasks > 0
+        try:
+            verdict = parse_answer(self._request.question, attempt.text)
+        except InvalidAnswerError as error:
+            if is_reask:
+                patience.note(mended=False)
+            self._request = self._request.reasked(attempt.text, error.why)
+            return GiveUp("invalid", "not_json" if "not JSON" in error.why else "schema")
+        if is_reask:
+            patience.note(mended=True)
+        return verdict
+
+    def _asks_again(self) -> bool:
+        in_time = self._caller.clock.now() < self._ends_at
+        if not in_time or not self._caller.patience.asks_again(self._reasks):
+            return False
+        self._reasks += 1
+        self._asked = 0
+        return True
+
+    def _after(self, attempt: Attempt) -> Again | GiveUp:
+        return after_failure(
+            attempt,
+            attempts=self._asked,
+            unknowns=self._unknowns,
+            left_s=self._ends_at - self._caller.clock.now(),
+            key=self._request.call_id,
+        )
+
+    async def _wait(self, decision: Again) -> None:
+        clock, desk = self._caller.clock, self._caller.desk
+        if decision.is_asked_for:
+            desk.hold(decision.after_s, now=clock.now())
+            return
+        until = clock.now() + decision.after_s
+        while (left := until - clock.now()) > 0 and not desk.is_closed:
+            await self._caller.bell.wait(left, clock)
+
+    def _end(self, ending: Verdict | GiveUp) -> Reply:
+        reply = Reply(
+            self._request.call_id,
+            "ok",
+            question=self._request.question,
+            usage=self._usage,
+            cost_nanousd=None if self._caller.price is None else self._cost,
+            served_model=self._served or None,
+            attempts=self.attempts,
+        )
+        if isinstance(ending, Verdict):
+            return replace(reply, verdict=ending)
+        return replace(reply, status=ending.status, reason=ending.reason)

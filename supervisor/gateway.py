@@ -1,0 +1,221 @@
+"""The gateway: the one actor through which every call that costs money passes.
+
+It alone holds the key and the client. A call is asked once, however often its row arrives: who
+asks again joins the call in flight, or gets the reply that is stored.
+"""
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ..actors.actor import Actor, Context, Envelope, Message
+from ..actors.errors import PriceUnknownError, UsageError
+from ..actors.messages import Answers, Ask, Done, HandOver, ModelSpec
+from ..actors.models.claude import ClaudeClient
+from ..actors.models.replies import Reply, reply_batch
+from ..actors.models.scripted import ScriptedClient
+from ..actors.models.wire import Client, Request
+from ..actors.questions import Question
+from .admission import Desk
+from .budget import NOTHING, Amount, Budget, Ledger
+from .calls import Caller, Tally, known_price
+
+PIECE_S: Final = 0.05
+"""Replies travel in pieces: those of so many seconds together."""
+
+
+class Drain(Message):
+    """Stops admission: calls in flight finish, calls not yet sent end as `cancelled`."""
+
+
+class Report(Message):
+    """Asks the gateway what its calls came to so far."""
+
+
+class Spending(Message):
+    """What a gateway's calls came to, and what it learned about its endpoint.
+
+    *tokens* and *cost_nanousd* are the ledger's: an attempt of *unknown* charge counts with its
+    full reserve. The cost is None where no price is known. *overruns* counts calls that took more
+    than their strict bound. *broken* is the cause on which the breaker opened.
+    """
+
+    calls: int
+    requests: int
+    agents: int
+    tokens: int
+    cost_nanousd: int | None
+    reserved_tokens: int
+    unknown: int
+    overruns: int
+    is_simulated: bool
+    declared: dict[str, Any] | None
+    served_models: tuple[str, ...]
+    is_strict: bool
+    broken: str | None
+
+    @property
+    def spent(self) -> Amount:
+        """What a restarted gateway must start from."""
+        return Amount(self.tokens, self.cost_nanousd or 0, self.agents)
+
+
+def check_budget(model: ModelSpec, budget: Budget) -> None:
+    """Raise PriceUnknownError where a budget in dollars could not hold."""
+    if budget.nanousd is not None and not model.is_simulated and known_price(model.name) is None:
+        raise PriceUnknownError(model.name)
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A call under way: how many wait for it, and whether it has left."""
+
+    task: asyncio.Task[Reply]
+    sent: asyncio.Event
+    askers: int = field(default=0)
+
+
+class Gateway(Actor):
+    """Answers requests through one client, within one budget, at most *in_flight* at a time.
+
+    It holds no key until HandOver brings one; until then an Ask waits. A call that nobody waits
+    for any more is dropped if it has not left; else it is paid, finishes and is stored.
+    """
+
+    def __init__(self, model: ModelSpec, budget: Budget, spent: Amount = NOTHING) -> None:
+        check_budget(model, budget)
+        self._model, self._budget, self._spent = model, budget, spent
+
+    async def on_start(self, context: Context) -> None:
+        """Open the desk; a scripted model needs no key, so it is ready at once."""
+        await super().on_start(context)
+        self._desk = Desk(Ledger(self._budget, self._spent))
+        self._flights: dict[int, _Flight] = {}
+        self._slots = asyncio.Semaphore(self._model.in_flight)
+        self._ready = asyncio.Event()
+        self._caller: Caller | None = None
+        if self._model.script is not None:
+            self._open(ScriptedClient(self._model.script))
+
+    async def on_stop(self) -> None:
+        """Cancel what is under way and close the client."""
+        tasks = [flight.task for flight in self._flights.values() if not flight.task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._caller is not None:
+            await self._caller.client.close()
+
+    async def receive(self, envelope: Envelope) -> AsyncIterator[Envelope]:
+        """Take HandOver, Ask, Drain and Report."""
+        match envelope.body:
+            case HandOver(key=key):
+                self._take(key)
+                yield Envelope(Done())
+            case Ask():
+                await self._ready.wait()
+                async for replies in self._answer(envelope.batch().to_pylist()):
+                    yield Envelope(Answers(), reply_batch(replies))
+            case Drain():
+                self._desk.is_draining = True
+                if self._caller is not None:
+                    self._caller.bell.ring()
+                yield Envelope(Done())
+            case Report():
+                yield Envelope(await self._spending())
+            case body:
+                raise TypeError(f"a gateway takes no {type(body).__name__}")
+
+    def _take(self, key: str | None) -> None:
+        if self._caller is None:
+            m = self._model
+            self._open(ClaudeClient(m.name, base_url=m.base_url, key=key, in_flight=m.in_flight))
+
+    def _open(self, client: Client) -> None:
+        self._caller = Caller(
+            client,
+            self._desk,
+            self.context.clock,
+            known_price(self._model.name),
+            self._model.timeout_s,
+        )
+        self._ready.set()
+
+    async def _answer(self, rows: list[dict[str, Any]]) -> AsyncIterator[list[Reply]]:
+        arrived: asyncio.Queue[asyncio.Task[Reply]] = asyncio.Queue()
+        flights = [self._flight(row) for row in rows]
+        for flight in flights:
+            flight.askers += 1
+            flight.task.add_done_callback(arrived.put_nowait)
+        left = len(flights)
+        try:
+            while left:
+                piece = [await arrived.get()]
+                if arrived.qsize() + 1 < left:
+                    await self.context.clock.sleep(PIECE_S)
+                while not arrived.empty():
+                    piece.append(arrived.get_nowait())
+                left -= len(piece)
+                yield [task.result() for task in piece]
+        finally:
+            self._leave(flights)
+
+    def _flight(self, row: Mapping[str, Any]) -> _Flight:
+        call_id = row["call_id"]
+        if call_id not in self._flights:
+            sent = asyncio.Event()
+            task = asyncio.create_task(self._reply(row, sent))
+            self._flights[call_id] = _Flight(task, sent)
+        return self._flights[call_id]
+
+    def _leave(self, flights: list[_Flight]) -> None:
+        gone = []
+        for flight in flights:
+            flight.askers -= 1
+            if not flight.askers and not flight.sent.is_set() and not flight.task.done():
+                flight.task.cancel()
+                gone.append(flight)
+        if gone:
+            kept = {id(flight) for flight in gone}
+            self._flights = {k: f for k, f in self._flights.items() if id(f) not in kept}
+
+    async def _reply(self, row: Mapping[str, Any], sent: asyncio.Event) -> Reply:
+        call_id, prompt = row["call_id"], row["prompt"]
+        question = _question(row["task"])
+        if question is None or not prompt:
+            return Reply(call_id, "failed", "request")
+        assert self._caller is not None
+        async with self._slots:
+            request = Request(call_id, question, (("user", prompt),), row)
+            return await self._caller.reply(request, sent)
+
+    async def _spending(self) -> Spending:
+        caller, ledger = self._caller, self._desk.ledger
+        tally = caller.tally if caller else Tally()
+        declared = await caller.client.declared() if caller else None
+        is_priced = known_price(self._model.name) is not None
+        return Spending(
+            calls=tally.calls,
+            requests=tally.requests,
+            agents=ledger.spent.agents,
+            tokens=ledger.spent.tokens,
+            cost_nanousd=ledger.spent.nanousd if is_priced else None,
+            reserved_tokens=ledger.reserved.tokens,
+            unknown=tally.unknown,
+            overruns=ledger.overruns,
+            is_simulated=declared is not None,
+            declared=None if declared is None else dict(declared),
+            served_models=tuple(sorted(tally.served_models)),
+            is_strict=caller.client.is_strict() if caller else True,
+            broken=self._desk.breaker.cause if self._desk.breaker.is_open else None,
+        )
+
+
+@functools.lru_cache(maxsize=256)
+def _question(task: str | None) -> Question | None:
+    try:
+        return Question.parse(task or "")
+    except UsageError:
+        return None
