@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
@@ -42,6 +42,7 @@ class Envelope:
         raise TypeError(f"{type(self.body).__name__} arrived without its table")
 
 
+@runtime_checkable
 class Ref(Protocol):
     """An actor's address; it travels in messages."""
 
@@ -66,7 +67,10 @@ class Asking(Protocol):
 class Context(Protocol):
     """What an actor may do in the world: ask others, read the clock, and fall."""
 
-    clock: Clock
+    @property
+    def clock(self) -> Clock:
+        """The time, as this actor may know it."""
+        ...
 
     def ask(self, ref: Ref, envelope: Envelope) -> Asking:
         """Send *envelope* to *ref*, and return the replies to come."""

@@ -1,13 +1,24 @@
 """A tournament: an actor that holds a ranking, hands matches out and takes outcomes in."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import pyarrow as pa
 
-from .tables import MATCHES, OUTCOMES, STANDING
-
-__all__ = ["MATCHES", "OUTCOMES", "STANDING", "Progress", "Ranking"]
+from .actor import Actor, Envelope, Message
+from .tables import (
+    CLOSED,
+    MATCHES_SENT,
+    OUTCOMES,
+    OUTCOMES_SENT,
+    PROGRAM,
+    STANDING_SENT,
+    TRUSTED,
+    bare,
+    stamp,
+)
 
 Stopped = Literal["target", "budget", "saturation", "data"]
 
@@ -47,3 +58,77 @@ class Ranking(Protocol):
     def progress(self) -> Progress:
         """Return where the ranking stands."""
         ...
+
+
+class NextMatches(Message):
+    """Asks a bracket for its next round, at most *limit* matches."""
+
+    limit: int | None = None
+
+
+class Matches(Message):
+    """A bracket's next round; no rows once the ranking has stopped."""
+
+    carries: ClassVar[pa.Schema | None] = MATCHES_SENT
+
+
+class Record(Message):
+    """Gives a bracket the outcomes of the round that it handed out."""
+
+    carries: ClassVar[pa.Schema | None] = OUTCOMES_SENT
+
+
+class Recorded(Message):
+    """Says where the ranking stands after a round."""
+
+    progress: Progress
+
+
+class Exclude(Message):
+    """Takes items out of a tournament; answered by Recorded."""
+
+    items: tuple[int, ...]
+
+
+class AskStanding(Message):
+    """Asks a bracket for its ranking so far."""
+
+
+class Standing(Message):
+    """A bracket's ranking so far, and where it stands."""
+
+    carries: ClassVar[pa.Schema | None] = STANDING_SENT
+
+    progress: Progress
+
+
+class Bracket(Actor):
+    """Holds one tournament. It sees row numbers and closed answers, never a text."""
+
+    def __init__(self, ranking: Ranking) -> None:
+        self._ranking = ranking
+
+    async def receive(self, envelope: Envelope) -> AsyncIterator[Envelope]:
+        """Answer with matches, progress or the standing; the fit runs in a thread of its own."""
+        yield await asyncio.to_thread(self._reply, envelope)
+
+    def _reply(self, envelope: Envelope) -> Envelope:
+        ranking = self._ranking
+        match envelope.body:
+            case NextMatches(limit=limit):
+                return Envelope(Matches(), _minted(ranking.next_matches(limit)))
+            case Record():
+                ranking.record(bare(envelope.batch(), OUTCOMES))
+                return Envelope(Recorded(progress=ranking.progress()))
+            case Exclude(items=items):
+                for item in items:
+                    ranking.exclude(item)
+                return Envelope(Recorded(progress=ranking.progress()))
+            case AskStanding():
+                standing = stamp(ranking.standing(), integrity=CLOSED, provenance=PROGRAM)
+                return Envelope(Standing(progress=ranking.progress()), standing)
+        raise TypeError(f"a bracket knows nothing of {type(envelope.body).__name__}")
+
+
+def _minted(matches: pa.RecordBatch) -> pa.RecordBatch:
+    return stamp(matches, integrity=TRUSTED, provenance=PROGRAM)

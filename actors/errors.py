@@ -110,14 +110,14 @@ class PriceUnknownError(UsageError):
 class IntensityExceededError(CommediaError):
     """Children died more often than the restart intensity allows."""
 
-    def __init__(self, child: str, restarts: int, period_s: float) -> None:
-        super().__init__(child, restarts, period_s)
-        self.child, self.restarts, self.period_s = child, restarts, period_s
+    def __init__(self, child: str, restarts: int, period_s: float, why: str) -> None:
+        super().__init__(child, restarts, period_s, why)
+        self.child, self.restarts, self.period_s, self.why = child, restarts, period_s, why
 
     def __str__(self) -> str:
         return (
-            f"{self.child} died again after {self.restarts} restarts within {self.period_s:g} s, "
-            "which is more than the restart intensity allows"
+            f"{self.child} died again ({self.why}) after {self.restarts} restarts within "
+            f"{self.period_s:g} s, which is more than the restart intensity allows"
         )
 
 

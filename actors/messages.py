@@ -7,9 +7,8 @@ import pyarrow as pa
 from pydantic import ConfigDict
 
 from .actor import Message, Ref
-from .questions import Question
 from .simulation.judge import JudgeProfile
-from .tables import ITEMS, MATCHES_SENT, OUTCOMES_SENT, REPLIES, REQUESTS, STANDING_SENT
+from .tables import ITEMS, REPLIES, REQUESTS
 
 Script = Callable[[Mapping[str, Any]], Any]
 """A scripted model's answer to one request, given as a row of REQUESTS with its prompt."""
@@ -77,40 +76,3 @@ class HandOver(Message):
         return "HandOver(key=...)"
 
     __str__ = __repr__
-
-
-class NextMatches(Message):
-    """Asks a bracket for its next round, at most *limit* matches."""
-
-    limit: int | None = None
-
-
-class Matches(Message):
-    """A bracket's next round; no rows once the ranking has stopped."""
-
-    carries: ClassVar[pa.Schema | None] = MATCHES_SENT
-
-
-class Record(Message):
-    """Gives a bracket the outcomes of the round that it handed out."""
-
-    carries: ClassVar[pa.Schema | None] = OUTCOMES_SENT
-
-
-class Exclude(Message):
-    """Takes items out of a tournament."""
-
-    items: tuple[int, ...]
-
-
-class AskStanding(Message):
-    """Asks a bracket for its ranking so far."""
-
-
-class Standing(Message):
-    """A bracket's ranking so far, and where it stands."""
-
-    carries: ClassVar[pa.Schema | None] = STANDING_SENT
-
-
-__all__ = ["Message", "Question"]

@@ -243,3 +243,14 @@ def _empty(schema: pa.Schema) -> pa.RecordBatch:
 def words(values: Iterable[str | None]) -> pa.Array:
     """Return *values* as a dictionary column of a table above."""
     return pa.array(list(values), pa.string()).dictionary_encode().cast(_WORD)
+
+
+def replace_columns(rows: pa.RecordBatch, columns: dict[str, Any]) -> pa.RecordBatch:
+    """Return *rows* with *columns* in place of their own of that name; labels stay."""
+    arrays = [
+        _column(columns[f.name], f.type, rows.num_rows)
+        if f.name in columns
+        else rows.column(f.name)
+        for f in rows.schema
+    ]
+    return pa.record_batch(arrays, schema=rows.schema)

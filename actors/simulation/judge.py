@@ -13,13 +13,10 @@ Sources: defaults from recorded judges (shares) and assumption (list noise); see
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import log_ndtr
 
 from ..questions import Question
-from .keyed import Floats, Keys, mix, normal, text_key, uniform
-
-Ints = npt.NDArray[np.int64]
+from .keyed import Floats, Ints, Keys, mix, normal, text_key, uniform
 
 _PAIR, _ORDER, _FRESH = text_key("pair"), text_key("order"), text_key("fresh")
 _TASTE, _LAPSE, _GUESS = text_key("taste"), text_key("lapse"), text_key("guess")
@@ -78,7 +75,7 @@ class Bench:
 
     def answer(
         self, question: Question, shown: Ints, *, variant: str = "", repeat: Ints | int = 0
-    ) -> npt.NDArray[np.int64]:
+    ) -> Ints:
         """Judge each row of *shown* (items in the order shown).
 
         Returns grades, shape (M,), for `pair` and `graded`; for lists the places shown, best
@@ -90,7 +87,7 @@ class Bench:
             return self._orders(shown, fresh)
         return self._grades(question, shown, fresh)
 
-    def _grades(self, question: Question, shown: Ints, fresh: Keys) -> npt.NDArray[np.int64]:
+    def _grades(self, question: Question, shown: Ints, fresh: Keys) -> Ints:
         p, judge = self.profile, self._judge_key()
         first, second = self.keys[shown[:, 0]], self.keys[shown[:, 1]]
         low, high = np.minimum(first, second), np.maximum(first, second)
@@ -108,7 +105,7 @@ class Bench:
         options = [-2, -1, 0, 1, 2] if question.kind == "graded" else [-1, 1]
         return self._lapsed(grade.astype(np.int64), mix(fresh, first, second), np.array(options))
 
-    def _orders(self, shown: Ints, fresh: Keys) -> npt.NDArray[np.int64]:
+    def _orders(self, shown: Ints, fresh: Keys) -> Ints:
         p, judge, keys = self.profile, self._judge_key(), self.keys[shown]
         size = shown.shape[1]
         with np.errstate(over="ignore"):
@@ -119,14 +116,14 @@ class Bench:
         z = self._blend(
             normal(mix(judge, _PAIR, together, keys)),
             normal(mix(judge, _ORDER, in_order[:, None], keys)),
-            normal(mix(fresh, _FRESH, in_order[:, None], keys)),
+            normal(mix(mix(fresh, _FRESH, in_order)[:, None], keys)),
         )
         gumbel = -np.log(-log_ndtr(z))  # z = Phi^-1 of a uniform draw
         slope = np.linspace(1.0, -1.0, size) * p.list_slope
         value = self._value(judge)[shown] + slope + p.list_noise(size) * gumbel
         if p.lapse:
             careless = uniform(mix(fresh, _LAPSE, in_order)) < p.lapse
-            guess = uniform(mix(fresh, _GUESS, in_order[:, None], keys))
+            guess = uniform(mix(mix(fresh, _GUESS, in_order)[:, None], keys))
             value = np.where(careless[:, None], guess, value)
         return np.argsort(-value, axis=1, kind="stable")
 

@@ -9,6 +9,7 @@ from scipy.special import ndtri
 
 Keys = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _M1 = np.uint64(0xBF58476D1CE4E5B9)

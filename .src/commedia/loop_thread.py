@@ -1,0 +1,1 @@
+../../commedia/loop_thread.py

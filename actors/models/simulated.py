@@ -1,0 +1,104 @@
+"""A judge that answers from a profile and a known truth: vectorised, in the host, for no money."""
+
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pyarrow as pa
+
+from ..answers import Verdict, write_answer
+from ..messages import ModelSpec
+from ..prompts import estimate_tokens
+from ..questions import Question
+from ..simulation.judge import Bench
+from ..simulation.keyed import Ints, text_keys
+from ..tables import ANSWERS, CLOSED, REPLIES, batch, concat
+from .prices import PRICED_AS, price_of
+
+
+class SimulatedJudge:
+    """Answers comparisons as `simulation.judge` says, priced as claude-haiku-5-5.
+
+    Needs no prompts: a request's `items` are rows of *items*, its `context_tokens` what the
+    rendered prompt would count.
+    """
+
+    reads_prompts = False
+
+    def __init__(self, spec: ModelSpec, items: pa.RecordBatch) -> None:
+        self._spec = spec
+        self._keys = text_keys(items.column("id").to_pylist())
+        self._utility = items.column("utility").to_numpy(zero_copy_only=False)
+
+    async def answer(self, requests: pa.RecordBatch) -> AsyncIterator[pa.RecordBatch]:
+        """Yield one batch with every reply, in the order of the requests."""
+        columns = [requests.column(name) for name in ("task", "by", "variant")]
+        codes = np.stack([column.indices.to_numpy() for column in columns], axis=1)
+        parts = []
+        for code in np.unique(codes, axis=0):
+            rows = pa.array(np.flatnonzero((codes == code).all(axis=1)))
+            kind = [c.dictionary[i].as_py() for c, i in zip(columns, code, strict=True)]
+            parts.append(self._replies(requests.take(rows), *kind))
+        replies = concat(parts, REPLIES)
+        order = np.argsort(replies.column("call_id").to_numpy(), kind="stable")
+        yield replies.take(pa.array(order))
+
+    def _replies(
+        self, requests: pa.RecordBatch, task: str, by: str, variant: str
+    ) -> pa.RecordBatch:
+        question = Question.parse(task)
+        shown = requests.column("items").flatten().to_numpy().reshape(requests.num_rows, -1)
+        repeat = requests.column("repeat").to_numpy()
+        bench = Bench(self._spec.profile, self._spec.seed, by, self._utility, self._keys)
+        answers = bench.answer(question, shown, variant=variant, repeat=repeat)
+        tokens_in = requests.column("context_tokens").to_numpy().astype(np.int64)
+        tokens_out = _answer_tokens(question, answers)
+        columns = {
+            "call_id": requests.column("call_id"),
+            "status": "ok",
+            "tokens_in": tokens_in,
+            "tokens_out": tokens_out,
+            "cost_nanousd": _costs(tokens_in, tokens_out),
+            "served_model": self._spec.profile.name,
+            **_typed(question, answers),
+            **dict.fromkeys(("tokens_thinking", "tokens_cache_write", "tokens_cache_read"), 0),
+            "attempts": 1,
+        }
+        rows = requests.num_rows
+        return batch(REPLIES, columns, rows=rows, integrity=CLOSED, provenance=ANSWERS)
+
+
+def most_answer_tokens(question: Question) -> int:
+    """Return the estimated tokens of the longest answer to *question*: what a call reserves."""
+    if question.kind == "list":
+        return _list_tokens(question.size)
+    grades = range(-2, 3) if question.kind == "graded" else range(-1, 2)
+    return max(estimate_tokens(write_answer(question, Verdict(grade=g))) for g in grades)
+
+
+def _typed(question: Question, answers: Ints) -> dict[str, pa.Array]:
+    if question.kind != "list":
+        return {"grade": pa.array(answers.astype(np.int8))}
+    ends = np.arange(0, answers.size + 1, answers.shape[1], dtype=np.int32)
+    return {"order": pa.ListArray.from_arrays(ends, answers.astype(np.int32).ravel())}
+
+
+def _answer_tokens(question: Question, answers: Ints) -> Ints:
+    if question.kind == "list":
+        return np.full(len(answers), _list_tokens(question.size), np.int64)
+    grades = range(-2, 3) if question.kind == "graded" else range(-1, 2)
+    tokens = {g: estimate_tokens(write_answer(question, Verdict(grade=g))) for g in grades}
+    table = np.array([tokens.get(g, 0) for g in range(-2, 3)], np.int64)
+    return table[answers + 2]
+
+
+def _list_tokens(size: int) -> int:
+    return estimate_tokens(write_answer(Question("list", size), Verdict(order=tuple(range(size)))))
+
+
+def _costs(tokens_in: Ints, tokens_out: Ints) -> Ints:
+    price = price_of(PRICED_AS)
+    assert price is not None and price.above is not None
+    dear = tokens_in > price.threshold
+    rate_in = np.where(dear, price.above.input, price.base.input)
+    rate_out = np.where(dear, price.above.output, price.base.output)
+    return np.asarray(tokens_in * rate_in + tokens_out * rate_out, np.int64)

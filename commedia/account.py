@@ -1,0 +1,136 @@
+"""From a finished run to its result: what it says, what it scored, and what its folder keeps."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .actors.models.prices import PRICED_AS, price_of
+from .jobs import Job
+from .patterns.ranking.score import score_against
+from .patterns.tournament import Ranked
+from .results import RankResult, Status, digest, ranking_table, with_provenance
+from .supervisor.orders import Finished, RunSpec, Tally
+from .supervisor.store import RunStore
+
+CLUELESS = 0.3
+"""Below this predicted tau a judge is said to know nothing of the quality."""
+
+
+def open_account(job: Job, spec: RunSpec) -> None:
+    """Write what is known of a run before it begins."""
+    _store(job, spec).update(
+        {
+            "run_id": spec.run_id,
+            "status": "running",
+            "by": job.by,
+            "model": job.model.name,
+            "base_url": job.model.base_url,
+            "simulated": job.model.is_simulated,
+            "ask": str(job.question),
+            "n": len(job.prepared.ids),
+            "dropped": job.dropped,
+            "target": job.target,
+            "seed": job.seed,
+            "budget": str(job.budget),
+            "started": job.started.isoformat(timespec="seconds"),
+        }
+    )
+
+
+def fail_account(job: Job, spec: RunSpec, why: str) -> None:
+    """Write that a run failed, and why."""
+    _store(job, spec).update({"status": "failed", "notes": [why]})
+
+
+def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) -> RankResult:
+    """Return a run's result, and write it and the whole ranking into the run's folder."""
+    ranked: Ranked = finished.value
+    tally, progress = finished.tally, ranked.progress
+    places = ranked.standing.column("item").to_numpy()
+    ids = [job.prepared.ids[place] for place in places]
+    scores = ranked.standing.column("score").to_numpy()
+    table = ranking_table(job.prepared.frame, job.prepared.ids, ranked.standing)
+    stopped = "budget" if finished.halted == "budget" else progress.stopped
+    result = RankResult(
+        status=_status(finished, stopped),
+        run_id=spec.run_id,
+        model=job.model.name,
+        simulated=tally.is_simulated,
+        ask=str(job.question),
+        n=len(ids),
+        dropped=job.dropped,
+        calls=tally.calls,
+        tokens=tally.tokens,
+        cost_usd=tally.nanousd / 1e9 if tally.is_priced else None,
+        priced_as=_priced_as(job),
+        rounds=progress.rounds,
+        wall_s=round(wall_s, 3),
+        target=job.target,
+        stopped=stopped,
+        missing=tally.missing,
+        dead_letters=[job.prepared.ids[item] for item in tally.dead_letters],
+        persistent_share=tally.persistent_share,
+        predicted_tau=progress.predicted_tau,
+        truth=_truth(job, places, scores),
+        output=str(spec.folder / "ranking.parquet"),
+        digest=digest(ids, scores.tolist()),
+        notes=(*progress.notes, *_notes(job, tally, ranked)),
+        table=with_provenance(
+            table, run_id=spec.run_id, model=job.model.name, simulated=tally.is_simulated
+        ),
+    )
+    store = _store(job, spec)
+    store.write_ranking(result.table)
+    store.update({**result.to_json(), "notes": list(result.notes)})
+    return result
+
+
+def _status(finished: Finished, stopped: str | None) -> Status:
+    if finished.halted == "interrupt":
+        return "interrupted"
+    if stopped == "budget" or finished.tally.missing or finished.tally.dead_letters:
+        return "degraded"
+    return "completed"
+
+
+def _priced_as(job: Job) -> str | None:
+    if job.model.is_simulated:
+        return PRICED_AS
+    return job.model.name if price_of(job.model.name) else None
+
+
+def _truth(job: Job, places: Any, scores: Any) -> dict[str, float | None] | None:
+    """Score the ranking against the truth, over the rows that have one."""
+    if job.prepared.truth is None:
+        return None
+    truth = job.prepared.truth[places]
+    known = ~np.isnan(truth)
+    if known.sum() < 2 or len(np.unique(truth[known])) < 2:
+        return None
+    scored = dataclasses.asdict(score_against(truth[known], scores[known]))
+    return {name: float(value) for name, value in scored.items()}
+
+
+def _notes(job: Job, tally: Tally, ranked: Ranked) -> list[str]:
+    notes = []
+    scores = ranked.standing.column("score").to_numpy()
+    if len(scores) > 1 and np.ptp(scores) == 0:
+        notes.append("nothing tells the rows apart: all scores are equal")
+    elif len(scores) == 1:
+        notes.append("there is one row, so there is nothing to compare")
+    elif ranked.progress.answered and ranked.progress.predicted_tau < CLUELESS:
+        notes.append(
+            f"this judge carries no information about {job.by!r}: its answers do not depend on "
+            "the texts enough to rank them, so do not trust this order"
+        )
+    if tally.deaths:
+        notes.append(f"{len(tally.deaths)} times a process died and was started again")
+    return notes
+
+
+def _store(job: Job, spec: RunSpec) -> RunStore:
+    simulated = "yes" if job.model.is_simulated else "no"
+    metadata = {"run_id": spec.run_id, "model": job.model.name, "simulated": simulated}
+    return RunStore(Path(spec.folder), metadata)

@@ -1,0 +1,88 @@
+"""Which model runs: what the user named, or what fits when nothing was named."""
+
+import os
+
+from .actors.errors import UsageError
+from .actors.messages import ModelSpec, Script
+from .actors.models.prices import price_of
+from .actors.simulation.judge import JudgeProfile
+from .supervisor.budget import Budget
+from .supervisor.gateway import check_budget
+
+DEFAULT_MODEL = "claude-haiku-5-5"
+SIMULATED = "sim:judge"
+_KEY = "ANTHROPIC_API_KEY"
+
+
+def choose_model(
+    model: str | Script | None,
+    *,
+    has_truth: bool,
+    base_url: str | None,
+    budget: Budget,
+    profile: JudgeProfile,
+    seed: int,
+    in_flight: int,
+) -> ModelSpec:
+    """Return the model that runs; raises UsageError where it cannot, and says what to do."""
+    name = (
+        model if isinstance(model, str) else "scripted" if model else _default(has_truth, base_url)
+    )
+    script = model if callable(model) else None
+    spec = ModelSpec(
+        name=name,
+        base_url=base_url,
+        seed=seed,
+        profile=profile,
+        script=script,
+        in_flight=in_flight,
+    )
+    if spec.is_simulated:
+        _check_simulated(name, has_truth=has_truth, base_url=base_url)
+    elif script is None:
+        _check_real(name, base_url=base_url, budget=budget)
+        check_budget(spec, budget)
+    return spec
+
+
+def api_key() -> str | None:
+    """Return the user's key, if there is one."""
+    return os.environ.get(_KEY) or None
+
+
+def _default(has_truth: bool, base_url: str | None) -> str:
+    if base_url is not None:
+        raise UsageError("a base URL needs the name of a model: give --model")
+    if has_truth:
+        return SIMULATED
+    if api_key():
+        return DEFAULT_MODEL
+    raise UsageError(
+        "no model to ask: give --truth COLUMN to sort with a simulated judge, or set "
+        f"{_KEY} and a --budget to sort with {DEFAULT_MODEL}"
+    )
+
+
+def _check_simulated(name: str, *, has_truth: bool, base_url: str | None) -> None:
+    if base_url is not None:
+        raise UsageError(
+            f"model {name} is simulated here and has no use for a base URL; leave it out"
+        )
+    if name != SIMULATED:
+        raise UsageError(f"there is no simulated model {name!r}; the one there is: {SIMULATED}")
+    if not has_truth:
+        raise UsageError(f"{SIMULATED} judges by a known truth: give --truth COLUMN")
+
+
+def _check_real(name: str, *, base_url: str | None, budget: Budget) -> None:
+    if base_url is None and price_of(name) is None:
+        raise UsageError(
+            f"there is no model {name!r} here; give {SIMULATED}, a Claude model such as "
+            f"{DEFAULT_MODEL}, or --base-url URL for any other"
+        )
+    if base_url is None and not api_key():
+        raise UsageError(f"{name} needs a key: set {_KEY}, or use {SIMULATED} with --truth COLUMN")
+    if budget.is_unlimited:
+        raise UsageError(
+            f"{name} costs money: give a --budget, for example --budget 2usd or --budget 500k"
+        )

@@ -1,0 +1,75 @@
+"""Tournaments: put many items in order by asking judges about few of them at a time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from ..actors.bracket import Progress
+from ..actors.questions import Question
+from ..actors.tables import OUTCOMES
+from ..supervisor.run import Run
+from .ranking.engine import PosteriorRanking
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A ranking (schema STANDING, best first), and where it stands."""
+
+    standing: pa.RecordBatch
+    progress: Progress
+
+
+async def rank(
+    run: Run,
+    items: pa.RecordBatch,
+    by: str,
+    *,
+    question: Question = Question("list", 10),
+    target: float = 0.90,
+    seed: int = 0,
+) -> Ranked:
+    """Rank *items* (tables.ITEMS) by the quality *by*, most first.
+
+    Judges are asked *question* in few wide rounds, until predicted Kendall tau reaches *target*,
+    the budget is spent, or more calls teach nothing. Whatever happened, the ranking so far is
+    returned; items that killed two hosts are left out of it.
+    """
+    ranking = PosteriorRanking(items.num_rows, question, target=target, seed=seed)
+    async with run.tournament(ranking) as bracket:
+        standing, progress = await bracket.standing()
+        while not run.halted:
+            matches = await bracket.next_matches(run.calls_left)
+            if matches.num_rows == 0:
+                break
+            with run.phase(f"Round {progress.rounds + 1}"):
+                replies = await run.map(run.judge, matches, by=by, items=items, question=question)
+                if run.dead_items:
+                    await bracket.exclude(tuple(sorted(run.dead_items)))
+                await bracket.record(outcomes_of(matches, replies))
+                standing, progress = await bracket.standing()
+                await run.publish(standing, progress)
+    return Ranked(standing, progress)
+
+
+def outcomes_of(matches: pa.RecordBatch, replies: pa.RecordBatch) -> pa.RecordBatch:
+    """Return *matches* with their *replies* (row for row) as OUTCOMES: orders of items."""
+    shown = matches.column("shown")
+    columns = {
+        "shown": shown,
+        "status": replies.column("status").cast(pa.string()),
+        "grade": replies.column("grade"),
+        "order": _orders(shown, replies.column("order")),
+    }
+    return pa.record_batch([columns[field.name] for field in OUTCOMES], schema=OUTCOMES)
+
+
+def _orders(shown: pa.Array, order: pa.Array) -> pa.Array:
+    """Turn orders of places into orders of items, in one gather."""
+    starts = shown.offsets.to_numpy()[:-1]
+    sizes = np.diff(order.offsets.to_numpy())
+    places = order.flatten().to_numpy()
+    picked = pa.array(places + np.repeat(starts - starts[:1].sum(), sizes))
+    offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]), pa.int32())
+    mask = order.is_null() if order.null_count else None
+    return pa.ListArray.from_arrays(offsets, shown.flatten().take(picked), mask=mask)

@@ -1,0 +1,21 @@
+"""What a person sees of a run while it goes on."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """Where a run stands: calls and tokens so far, and how sure its ranking is."""
+
+    phase: str
+    rounds: int
+    calls: int
+    expected_calls: int | None
+    tokens: int
+    cost_usd: float | None
+    predicted_tau: float | None
+    missing: int
+    elapsed_s: float
+    simulated: bool
+    model: str
+    note: str = ""

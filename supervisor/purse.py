@@ -1,0 +1,46 @@
+"""How many of a stage's calls a run can still afford. Pure: amounts and the time come in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..actors.simulation.keyed import Ints
+from .budget import Budget
+
+
+@dataclass(slots=True)
+class Purse:
+    """What a run has spent of *budget*; calls are admitted in the order of their rows, so that the
+    same budget buys the same calls on any number of hosts."""
+
+    budget: Budget
+    tokens: int = 0
+    nanousd: int = 0
+    agents: int = 0
+
+    def affords(self, tokens: Ints, nanousd: Ints) -> int:
+        """Return how many of the calls with these upper bounds fit, counted from the first."""
+        fits = [len(tokens)]
+        if self.budget.agents is not None:
+            fits.append(max(self.budget.agents - self.agents, 0))
+        if self.budget.tokens is not None:
+            fits.append(_within(tokens, self.budget.tokens - self.tokens))
+        if self.budget.nanousd is not None:
+            fits.append(_within(nanousd, self.budget.nanousd - self.nanousd))
+        return min(fits)
+
+    def calls_left(self) -> int | None:
+        """Return how many calls the cap on agents leaves; None where there is none."""
+        if self.budget.agents is None:
+            return None
+        return max(self.budget.agents - self.agents, 0)
+
+    def spend(self, *, tokens: int, nanousd: int, agents: int) -> None:
+        """Count what calls came to."""
+        self.tokens += tokens
+        self.nanousd += nanousd
+        self.agents += agents
+
+
+def _within(amounts: Ints, cap: int) -> int:
+    return int(np.searchsorted(np.cumsum(amounts), cap, side="right"))

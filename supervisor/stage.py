@@ -1,0 +1,162 @@
+"""One stage of a run: a table of requests goes out to the hosts, and every row comes back."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from ..actors.actor import Asking, Envelope
+from ..actors.errors import ActorCancelledError, ActorDiedError, RunFailedError
+from ..actors.messages import Answers, Ask, Trial
+from ..actors.tables import ANSWERS, CLOSED, REPLIES, batch, concat, stamp
+from .dealing import Deal, Dealer
+from .nursery import Child, Nursery
+
+WINDOW = 2
+"""Batches out per host: the next one waits there while one is answered."""
+
+Watch = Callable[[pa.RecordBatch], None]
+"""Told of every piece of replies as it comes."""
+
+
+@dataclass
+class Stage:
+    """Deals *requests* to *hosts* until each row is answered, given up, or taken back."""
+
+    requests: pa.RecordBatch
+    dealer: Dealer
+    hosts: Sequence[Child]
+    nursery: Nursery
+    watch: Watch
+
+    def __post_init__(self) -> None:
+        self._changed = asyncio.Condition()
+        self._pieces: list[pa.RecordBatch] = []
+        self._askings: set[Asking] = set()
+        self._base = self.requests.column("call_id")[0].as_py() if self.requests.num_rows else 0
+        self._left_status = "cancelled"
+        self._is_cancelled = False
+
+    async def run(self) -> pa.RecordBatch:
+        """Return the replies, row for row as the requests; raises what ends the run."""
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for host in self.hosts:
+                    for _ in range(WINDOW):
+                        workers.create_task(self._work(host))
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+        return self._assembled()
+
+    async def close(self, status: str) -> None:
+        """Deal nothing more: what no host has yet gets *status*."""
+        self._left_status = status
+        self.dealer.close()
+        await self._wake()
+
+    async def cancel(self) -> None:
+        """Take back what is under way, too."""
+        self.dealer.close()
+        self._is_cancelled = True
+        for asking in list(self._askings):
+            asking.cancel()
+        await self._wake()
+
+    async def _work(self, host: Child) -> None:
+        while not self._is_cancelled:
+            key = host.key
+            deal = self.dealer.next_deal(key)
+            if deal is None:
+                if self.dealer.is_done:
+                    return await self._wake()
+                async with self._changed:
+                    await self._changed.wait()
+                continue
+            try:
+                await self._perform(host, deal)
+            except ActorCancelledError:
+                return
+            except Exception as error:
+                await self._fell(host, key, error)
+            await self._wake()
+
+    async def _perform(self, host: Child, deal: Deal) -> None:
+        if deal.trial is not None:
+            envelope = Envelope(Trial(item=deal.trial))
+        else:
+            envelope = Envelope(Ask(), self._rows(deal.rows))
+        asking = self.nursery.runtime.ask(host.ref, envelope)
+        self._askings.add(asking)
+        try:
+            async for reply in asking:
+                if isinstance(reply.body, Answers):
+                    self._take(deal, reply.batch())
+        finally:
+            self._askings.discard(asking)
+        self.dealer.finished(deal)
+
+    async def _fell(self, host: Child, key: str, error: Exception) -> None:
+        """Let it crash: whatever a host raises, it starts afresh, and its rows are dealt again."""
+        if isinstance(error, ActorDiedError) and error.actor == "gateway":
+            raise RunFailedError(
+                "the gateway's process ended; calls in flight may have been charged"
+            ) from error
+        self.dealer.died(key)
+        if not await self.nursery.restart(host, key, why=str(error)):
+            raise RunFailedError(f"{host.spec.name} died and is not restarted: {error}") from error
+
+    def _rows(self, rows: Sequence[int]) -> pa.RecordBatch:
+        first, last = rows[0], rows[-1]
+        if last - first + 1 == len(rows):
+            return self.requests.slice(first, len(rows))
+        return self.requests.take(pa.array(rows, pa.int64()))
+
+    def _take(self, deal: Deal, replies: pa.RecordBatch) -> None:
+        rows = (replies.column("call_id").to_numpy() - self._base).tolist()
+        fresh = set(self.dealer.answered(deal, rows))
+        if len(fresh) < len(rows):  # a row is answered once; a second answer is dropped
+            places = [place for place, row in enumerate(rows) if row in fresh]
+            replies = replies.take(pa.array(places, pa.int64()))
+        piece = stamp(replies, integrity=CLOSED, provenance=ANSWERS)
+        self._pieces.append(piece)
+        self.watch(piece)
+
+    async def _wake(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _assembled(self) -> pa.RecordBatch:
+        """Put the replies in the order of the requests; rows without one say why."""
+        answered = concat(self._pieces, REPLIES)
+        got = set(answered.column("call_id").to_pylist())
+        asked = self.requests.column("call_id").to_pylist()
+        lost = [call for call in asked if call not in got]
+        if lost:
+            missing = missing_replies(lost, self._why(lost))
+            self.watch(missing)
+            answered = concat([answered, missing], REPLIES)
+        order = pa.compute.sort_indices(answered.column("call_id"))
+        return answered.take(order)
+
+    def _why(self, calls: Sequence[int]) -> list[tuple[str, str | None]]:
+        reasons = [self.dealer.failed.get(call - self._base) for call in calls]
+        return [("failed", why) if why else (self._left_status, None) for why in reasons]
+
+
+def missing_replies(calls: Sequence[int], why: Sequence[tuple[str, str | None]]) -> pa.RecordBatch:
+    """Return replies that say only why there is no answer: a status and a reason for each call."""
+    zeros = (
+        "tokens_in",
+        "tokens_out",
+        "tokens_thinking",
+        "tokens_cache_write",
+        "tokens_cache_read",
+    )
+    columns = {
+        "call_id": list(calls),
+        "status": [status for status, _ in why],
+        "reason": [reason for _, reason in why],
+        **dict.fromkeys((*zeros, "cost_nanousd", "attempts"), 0),
+    }
+    return batch(REPLIES, columns, rows=len(calls), integrity=CLOSED, provenance=ANSWERS)

@@ -1,0 +1,23 @@
+"""A workflow runs on its own loop in its own thread: it cannot stall its supervisor."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def start_workflow(make: Callable[[], Coroutine[Any, Any, T]]) -> "Future[T]":
+    """Run the coroutine that *make* returns in a new thread; returns the future of its result."""
+    done: Future[T] = Future()
+
+    def body() -> None:
+        try:
+            done.set_result(asyncio.run(make()))
+        except BaseException as error:  # the future carries whatever ended the workflow
+            done.set_exception(error)
+
+    threading.Thread(target=body, name="commedia-workflow", daemon=True).start()
+    return done
