@@ -94,7 +94,7 @@ def print_table(
     for name in ("rank", "90% interval", "score"):
         shown.add_column(name, justify="right", no_wrap=True)
     shown.add_column("id", no_wrap=True, overflow="ellipsis", max_width=24)
-    shown.add_column("text", no_wrap=True, overflow="ellipsis", ratio=1)
+    shown.add_column("text")  # the only one that gives way when the terminal is narrow
     text_column = _longest_text_column(top)
     for row in top.to_pylist():
         text = (texts or {}).get(row["id"]) or row.get(text_column) or ""
@@ -103,7 +103,7 @@ def print_table(
             f"{row['rank_low']:.0f} - {row['rank_high']:.0f}",
             f"{row['score']:.2f}",
             Text(inert(row["id"], 24)),
-            Text(inert(text, console.width)),
+            Text(inert(text, console.width), no_wrap=True, overflow="ellipsis"),
         )
     console.print(shown)
     if table.num_rows > top.num_rows:

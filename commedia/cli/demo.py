@@ -97,10 +97,11 @@ def _print_top(top: "pa.Table", out: TextIO) -> None:
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("rank", "90% interval", "truth"):
         shown.add_column(name, justify="right", no_wrap=True)
-    shown.add_column("title", no_wrap=True, overflow="ellipsis")
+    shown.add_column("title")
     for row in top.to_pylist():
         interval = f"{row['rank_low']:.0f} - {row['rank_high']:.0f}"
-        shown.add_row(str(row["rank"]), interval, f"{row['severity']:g}", Text(row["title"]))
+        title = Text(row["title"], no_wrap=True, overflow="ellipsis")
+        shown.add_row(str(row["rank"]), interval, f"{row['severity']:g}", title)
     Console(file=out, highlight=False, width=None if out.isatty() else 100).print(shown)
 
 

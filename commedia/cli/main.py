@@ -118,7 +118,7 @@ def _failed(error: Exception) -> int:
 def _sentence_of(error: click.ClickException) -> str:
     message = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)
-    hint = f"; see {context.command_path} --help" if context is not None else ""
+    hint = f" (see {context.command_path} --help)" if context is not None else ""
     return message + hint
 
 

@@ -68,7 +68,7 @@ class ProgressView:
         from ..inert import inert
 
         if self.console.is_terminal:
-            self.console.print(inert(line), markup=False)
+            self.console.print(inert(line), markup=False, soft_wrap=True)
         else:
             print(inert(line), file=self.console.file, flush=True)
 
@@ -127,9 +127,10 @@ def describe(progress: "RunProgress", *, since_s: float = 0.0) -> str:
     calls = f"{progress.calls:,}"
     if progress.expected_calls:
         calls += f" of about {progress.expected_calls:,}"
+    phase = inert(progress.phase, 40)
     parts = [
-        inert(progress.phase, 40),
-        f"round {progress.rounds}",
+        phase,
+        "" if phase.lower().startswith("round") else f"round {progress.rounds}",
         f"{calls} matches",
         f"{progress.tokens:,} tokens",
     ]
