@@ -47,7 +47,9 @@ class Desk:
             return Refused("failed", str(self.breaker.cause))
         if self.is_draining:
             return Refused("cancelled", "stopped")
-        if self.ledger.overruns or not self.ledger.could_fit(bound):
+        if self.ledger.overruns:
+            return Refused("over_budget", "overrun")
+        if not self.ledger.could_fit(bound):
             return Refused("over_budget", "budget")
         if now < self.opens_at:
             return Wait(self.opens_at - now)

@@ -46,10 +46,11 @@ class Bell:
 
     async def wait(self, seconds: float | None, clock: Clock) -> None:
         """Return after *seconds*, or when the bell rings."""
+        if seconds is None:
+            await self._event.wait()
+            return
         rung = asyncio.ensure_future(self._event.wait())
-        waits: set[asyncio.Future[Any]] = {rung}
-        if seconds is not None:
-            waits.add(asyncio.ensure_future(clock.sleep(seconds)))
+        waits: list[asyncio.Future[Any]] = [rung, asyncio.ensure_future(clock.sleep(seconds))]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -69,6 +70,7 @@ class Caller:
     tally: Tally = field(default_factory=Tally)
     patience: Patience = field(default_factory=Patience)
     bell: Bell = field(default_factory=Bell)
+    queue: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def reply(self, request: Request, sent: asyncio.Event) -> Reply:
         """Ask until a reply stands; *sent* is set when the first attempt leaves."""
@@ -133,14 +135,14 @@ class _Call:
         return attempt
 
     async def _admit(self, bound: Amount) -> Admitted | Refused:
+        """Wait at the desk, behind who came before; the deadline does not run meanwhile."""
         desk, clock = self._caller.desk, self._caller.clock
-        while True:
-            decision = desk.admit(bound, now=clock.now())
-            if not isinstance(decision, Wait):
-                return decision
-            began = clock.now()
-            await self._caller.bell.wait(decision.seconds, clock)
-            self._ends_at += clock.now() - began
+        began = clock.now()
+        async with self._caller.queue:
+            while isinstance(decision := desk.admit(bound, now=clock.now()), Wait):
+                await self._caller.bell.wait(decision.seconds, clock)
+        self._ends_at += clock.now() - began
+        return decision
 
     def _bound(self, room: int) -> Amount:
         tokens_in, price = most_tokens_in(self._request), self._caller.price

@@ -140,10 +140,19 @@ def _failed(error: "anthropic.APIStatusError") -> Attempt:
 
 
 def _unanswered(error: "anthropic.APIConnectionError") -> Attempt:
-    import httpx2
+    """Tell what never left from what may have arrived.
 
-    before = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
-    return Attempt("unreachable" if isinstance(error.__cause__, before) else "dropped")
+    The SDK's transport reports a connection lost after sending as a failure to connect, too; only
+    aiohttp's own error, which it keeps as a cause, knows.
+    """
+    import aiohttp
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+            return Attempt("unreachable")
+        cause = cause.__cause__
+    return Attempt("dropped")
 
 
 def _seconds(header: str | None, scale: float) -> float | None:

@@ -10,10 +10,28 @@ from typing import Any
 import uvicorn
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on *host* and *port* (0 takes any free one); raises OSError.
+
+    It names its protocol: asyncio sets TCP_NODELAY on the connections of such a socket alone, and
+    without that every reply to a reused connection is 40 ms late.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
 @contextmanager
 def loopback(app: Any) -> Iterator[str]:  # Any: an ASGI app
     """Serve *app* while the context is open; yields its address."""
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+    with listen("127.0.0.1", 0) as listener:
         config = uvicorn.Config(
             app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1
         )

@@ -143,6 +143,7 @@ class _Server:
         }
         declaration = {
             "simulated": True,
+            "persistent_share": self._world.profile.persistent_share,
             "profile": asdict(self._world.profile),
             "seed": self._world.seed,
         }

@@ -135,18 +135,13 @@ def _is_numeric(kind: "pa.DataType") -> bool:
 
 def _listen(host: str, port: int) -> socket.socket:
     from ..actors.errors import UsageError
+    from ..actors.models.loopback import listen
 
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
-        listener.listen(2048)
+        return listen(host, port)
     except OSError as error:
-        listener.close()
         why = error.strerror or str(error)
         raise UsageError(f"cannot listen on {host} port {port}: {why}") from error
-    return listener
 
 
 def _name(host: str) -> str:

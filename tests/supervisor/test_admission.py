@@ -1,0 +1,60 @@
+"""The admission desk decides from facts and the time alone."""
+
+from commedia.supervisor.admission import Admitted, Desk, Refused, Wait
+from commedia.supervisor.budget import Amount, Budget, Ledger
+
+
+def desk(tokens: int = 100) -> Desk:
+    return Desk(Ledger(Budget(tokens=tokens)))
+
+
+def test_near_the_cap_a_request_waits_for_what_is_in_flight() -> None:
+    door = desk()
+    first = door.admit(Amount(tokens=70), now=0)
+    assert isinstance(first, Admitted)
+    assert door.admit(Amount(tokens=40), now=0) == Wait()
+    door.ledger.settle(first.reservation, Amount(tokens=10))
+
+    assert isinstance(door.admit(Amount(tokens=40), now=0), Admitted)
+
+
+def test_what_could_never_fit_is_refused_and_what_fits_is_not() -> None:
+    door = desk()
+
+    assert door.admit(Amount(tokens=101), now=0) == Refused("over_budget", "budget")
+    assert isinstance(door.admit(Amount(tokens=100), now=0), Admitted)
+
+
+def test_a_wait_that_a_server_asks_for_holds_everybody() -> None:
+    door = desk()
+    door.hold(5, now=10)
+    door.hold(2, now=10)
+
+    assert door.admit(Amount(), now=12) == Wait(3)
+    assert isinstance(door.admit(Amount(), now=15), Admitted)
+
+
+def test_an_open_breaker_fails_all_at_once_with_its_cause() -> None:
+    door = desk()
+    for _ in range(5):
+        door.breaker.note("model")
+
+    assert door.is_closed
+    assert door.admit(Amount(), now=0) == Refused("failed", "model")
+
+
+def test_a_draining_desk_admits_nothing() -> None:
+    door = desk()
+    door.is_draining = True
+
+    assert door.is_closed
+    assert door.admit(Amount(), now=0) == Refused("cancelled", "stopped")
+
+
+def test_a_bound_that_did_not_hold_closes_the_desk() -> None:
+    door = desk()
+    first = door.admit(Amount(tokens=10), now=0)
+    assert isinstance(first, Admitted)
+    door.ledger.settle(first.reservation, Amount(tokens=11))
+
+    assert door.admit(Amount(tokens=1), now=0) == Refused("over_budget", "overrun")
