@@ -55,12 +55,14 @@ class World:
         """Return the judge's answer to a call *spec* as JSON; raises UsageError, which says why."""
         by, variant = _part(spec, "by", str), _part(spec, "variant", str)
         repeat = _part(spec, "repeat", int)
+        if not 0 <= repeat < 2**63:
+            raise UsageError("the call spec's repeat is not a count")
         question = Question.parse(_part(spec, "task", str))
         names = _part(spec, "items", list)
         most = question.size if question.kind == "list" else 2
         if not 2 <= len(names) <= most:
             raise UsageError(f"a call spec of {question} names {len(names)} items")
-        unknown = [name for name in names if name not in self._rows]
+        unknown = [name for name in names if not isinstance(name, str) or name not in self._rows]
         if unknown:
             raise UsageError(f"item {str(unknown[0])[:100]!r} is not part of this world")
         shown = np.array([[self._rows[name] for name in names]], np.int64)

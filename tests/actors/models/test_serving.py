@@ -1,0 +1,193 @@
+"""The server speaks the Messages API's shapes, and plays the world it was given."""
+
+import base64
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from commedia.actors.answers import Verdict, answer_schema, write_answer
+from commedia.actors.models.serving import MAX_BODY_BYTES, World, serve_app
+from commedia.actors.questions import Question
+from commedia.actors.simulation.judge import Bench, JudgeProfile
+from commedia.actors.simulation.keyed import text_keys
+
+UTILITY = {"a": 2.0, "b": -1.0, "c": 0.5}
+BODY: dict[str, Any] = {
+    "model": "claude-haiku-5-5",
+    "max_tokens": 64,
+    "messages": [{"role": "user", "content": "Which is worse?"}],
+}
+SPEC = {
+    "role": "judge",
+    "task": "pair",
+    "by": "harm",
+    "variant": "",
+    "repeat": 0,
+    "items": ["a", "b"],
+}
+
+
+@pytest.fixture
+def log() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def server(log: io.StringIO) -> TestClient:
+    return TestClient(serve_app(World(JudgeProfile(), 5, UTILITY), log=log))
+
+
+def header(spec: object) -> dict[str, str]:
+    return {"commedia-call-spec": base64.b64encode(json.dumps(spec).encode()).decode()}
+
+
+def schema_of(task: str) -> dict[str, Any]:
+    schema = answer_schema(Question.parse(task))
+    return {**BODY, "output_config": {"format": {"type": "json_schema", "schema": schema}}}
+
+
+def test_a_message_has_the_apis_shape(server: TestClient) -> None:
+    response = server.post("/v1/messages", json=BODY)
+    body = response.json()
+
+    assert response.status_code == 200
+    assert response.headers["request-id"].startswith("req_")
+    assert body["type"] == "message" and body["role"] == "assistant"
+    assert body["model"] == "claude-haiku-5-5" and body["stop_reason"] == "end_turn"
+    assert body["usage"] == {"input_tokens": 4, "output_tokens": 7}
+
+
+def test_with_a_call_spec_it_answers_as_the_direct_judge(server: TestClient) -> None:
+    bench = Bench(
+        JudgeProfile(), 5, "harm", np.array(list(UTILITY.values())), text_keys(list(UTILITY))
+    )
+    ids = list(UTILITY)
+    for task, items in (("pair", "ab"), ("graded", "ca"), ("list:3", "bca"), ("list:10", "cb")):
+        question = Question.parse(task)
+        shown = np.array([[ids.index(item) for item in items]])
+        found = bench.answer(question, shown)[0].tolist()
+        verdict = Verdict(order=tuple(found)) if isinstance(found, list) else Verdict(grade=found)
+        spec = {**SPEC, "task": task, "items": list(items)}
+        body = server.post("/v1/messages", json=schema_of(task), headers=header(spec)).json()
+
+        assert body["content"] == [{"type": "text", "text": write_answer(question, verdict)}]
+
+
+def test_without_one_the_body_alone_decides(server: TestClient) -> None:
+    first = server.post("/v1/messages", json=schema_of("list:5")).json()["content"]
+    again = server.post("/v1/messages", json=schema_of("list:5")).json()["content"]
+    other = {**schema_of("list:5"), "max_tokens": 65}
+
+    assert first == again
+    assert server.post("/v1/messages", json=other).json()["content"] != first
+    assert sorted(json.loads(first[0]["text"])["order"]) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("nonsense", "not JSON"),
+        ([1], "not a JSON object"),
+        ({**BODY, "model": ""}, "model"),
+        ({**BODY, "max_tokens": 0}, "max_tokens"),
+        ({**BODY, "max_tokens": True}, "max_tokens"),
+        ({**BODY, "messages": []}, "messages"),
+        ({**BODY, "messages": ["hi"]}, "messages.0.role"),
+        ({**BODY, "messages": [{"role": "system", "content": "x"}]}, "messages.0.role"),
+        ({**BODY, "messages": [{"role": "user", "content": ""}]}, "messages.0.content"),
+        ({**BODY, "stream": True}, "does not stream"),
+        ({**BODY, "output_config": {"format": {"type": "xml"}}}, "output_config.format"),
+    ],
+)
+def test_a_body_it_cannot_use_is_refused_with_the_reason(
+    server: TestClient, body: object, says: str
+) -> None:
+    data = body if isinstance(body, str) else json.dumps(body)
+    response = server.post("/v1/messages", content=data)
+
+    assert response.status_code == 400
+    assert response.json()["error"]["type"] == "invalid_request_error"
+    assert says in response.json()["error"]["message"]
+    assert response.json()["request_id"] == response.headers["request-id"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ([], "a JSON object"),
+        ({**SPEC, "items": ["a", "zz\x1b"]}, "not part of this world"),
+        ({**SPEC, "items": ["a"]}, "names 1 items"),
+        ({**SPEC, "items": ["a", ["b"]]}, "not part of this world"),
+        ({**SPEC, "task": "essay"}, "none of pair, graded"),
+        ({**SPEC, "repeat": -1}, "repeat"),
+        ({**SPEC, "repeat": "0"}, "no repeat"),
+        ({"task": "pair"}, "no by"),
+    ],
+)
+def test_a_call_spec_it_cannot_use_is_refused(server: TestClient, spec: object, says: str) -> None:
+    response = server.post("/v1/messages", json=BODY, headers=header(spec))
+
+    assert response.status_code == 400
+    assert says in response.json()["error"]["message"]
+
+
+def test_a_header_that_is_no_base64_is_refused(server: TestClient) -> None:
+    response = server.post("/v1/messages", json=BODY, headers={"commedia-call-spec": "%%%"})
+
+    assert response.status_code == 400
+
+
+def test_an_answer_stops_at_max_tokens(server: TestClient) -> None:
+    body = server.post("/v1/messages", json={**BODY, "max_tokens": 2}).json()
+
+    assert body["stop_reason"] == "max_tokens"
+    assert body["usage"]["output_tokens"] == 2
+
+
+def test_it_declares_itself_in_its_models_list(server: TestClient) -> None:
+    listed = server.get("/v1/models").json()
+
+    assert listed["commedia"]["simulated"] is True
+    assert listed["commedia"]["profile"]["accuracy"] == 0.85
+    assert listed["commedia"]["persistent_share"] == 0.5
+    assert listed["data"][0]["id"] == "sim:judge"
+
+
+def test_other_paths_and_methods_have_the_apis_shape(server: TestClient) -> None:
+    assert server.get("/nowhere").json()["error"]["type"] == "not_found_error"
+    assert server.get("/v1/messages").status_code == 405
+    assert server.get("/v1/messages").json()["type"] == "error"
+
+
+def test_a_body_too_large_is_refused(server: TestClient) -> None:
+    response = server.post("/v1/messages", content=b" " * (MAX_BODY_BYTES + 1))
+
+    assert response.status_code == 413
+    assert response.json()["error"]["type"] == "request_too_large"
+
+
+def test_tokens_can_be_counted_for_free(server: TestClient, log: io.StringIO) -> None:
+    body = {key: BODY[key] for key in ("model", "messages")}
+
+    assert server.post("/v1/messages/count_tokens", json=body).json() == {"input_tokens": 4}
+    assert log.getvalue() == ""
+
+
+def test_the_log_has_a_line_a_request(server: TestClient, log: io.StringIO) -> None:
+    answered = server.post("/v1/messages", json=BODY)
+    refused = server.post("/v1/messages", content=b"x")
+    server.get("/v1/models")
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+
+    assert lines == [
+        {
+            "id": answered.headers["request-id"],
+            "status": 200,
+            "usage": {"input_tokens": 4, "output_tokens": 7},
+        },
+        {"id": refused.headers["request-id"], "status": 400, "usage": None},
+    ]

@@ -1,0 +1,86 @@
+"""`commedia serve` in a process of its own, and what it says of worlds it cannot use."""
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from commedia.actors.errors import UsageError
+from commedia.cli.serve import known_utilities
+
+WORLD = pa.table(
+    {
+        "key": ["x", "y", "z", "w"],
+        "text": ["a", "b", "c", "d"],
+        "harm": [3.0, None, 1.0, float("nan")],
+    }
+)
+
+
+def known(table: pa.Table = WORLD, **options: str) -> dict[str, float]:
+    given = {"id": None, "truth": None, **options}
+    return known_utilities(table, **given, accuracy=0.85)  # type: ignore[arg-type]
+
+
+def test_rows_without_a_truth_are_not_part_of_the_world() -> None:
+    assert list(known()) == ["0", "2"]
+    assert list(known(id="key", truth="harm")) == ["x", "z"]
+    assert known()["0"] > 0 > known()["2"]
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "says"),
+    [
+        (WORLD, {"id": "no"}, "no column 'no'"),
+        (WORLD, {"truth": "no"}, "no column 'no'"),
+        (WORLD, {"truth": "text"}, "holds no numbers"),
+        (pa.table({"a": [1], "b": [2.0]}), {}, "--truth: a, b"),
+        (pa.table({"a": ["x"]}), {}, "no numeric column"),
+        (pa.table({"a": pa.array([None], pa.float64())}), {}, "no row of the world"),
+        (pa.table({"k": ["a", "a"], "t": [1, 2]}), {"id": "k"}, "'a' more than once"),
+        (pa.table({"k": ["a", None], "t": [1, 2]}), {"id": "k"}, "no id in row 1"),
+    ],
+)
+def test_a_world_it_cannot_use_is_refused_in_one_sentence(
+    table: pa.Table, options: dict[str, str], says: str
+) -> None:
+    with pytest.raises(UsageError, match=says):
+        known(table, **options)
+
+
+def test_it_serves_until_it_is_interrupted(tmp_path: Path) -> None:
+    """The address is the first line on stdout; Ctrl-C ends it without a word."""
+    world, log = tmp_path / "world.csv", tmp_path / "log.jsonl"
+    world.write_text("key,harm\nx,1\ny,2\n")
+    command = [sys.executable, "-c", "from commedia.cli.main import main; main()", "serve"]
+    options = ["--world", str(world), "--id", "key", "--log", str(log)]
+    with subprocess.Popen(
+        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        address = process.stdout.readline().strip()
+        body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+        request = urllib.request.Request(f"{address}/v1/messages", json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=20) as response:
+            assert json.load(response)["type"] == "message"
+        process.send_signal(signal.SIGINT)
+        rest, complaints = process.communicate(timeout=20)
+
+        assert (process.returncode, rest, complaints) == (0, "", "")
+    assert json.loads(log.read_text())["status"] == 200
+
+
+def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
+    from commedia.actors.models.loopback import listen
+    from commedia.cli.main import run
+
+    world = tmp_path / "world.csv"
+    world.write_text("key,harm\nx,1\n")
+    with listen("127.0.0.1", 0) as taken:
+        port = str(taken.getsockname()[1])
+        assert run(["serve", "--world", str(world), "--id", "key", "--port", port]) == 2
