@@ -79,7 +79,7 @@ class PosteriorRanking:
         self._round += len(shown) > 0
         self._asked += len(shown)
         self._start = self._now
-        ends = np.arange(len(shown) + 1, dtype=np.int32) * self._size
+        ends = np.arange(len(shown) + 1, dtype=np.int32) * shown.shape[1]
         lists = pa.ListArray.from_arrays(ends, pa.array(shown.ravel(), pa.int32()))
         return pa.record_batch([lists], schema=MATCHES)
 
@@ -181,7 +181,8 @@ class PosteriorRanking:
             return np.zeros((0, self._size), np.int64)
         orders = self._orders(items, 3 + 2 * self._size * count // len(items), rng)
         if self._question.kind == "list":
-            return match_lists(orders, self._size, self._ledger, count, rng)
+            size = min(self._size, len(items))
+            return match_lists(orders, size, self._ledger, count, rng)
         near = match_pairs(orders, self._ledger, count, rng)
         if len(near) == count:
             return near

@@ -144,7 +144,9 @@ class ListLikelihood:
         """Return the typical variance of a difference in each list."""
         typical = (precision[self._item] * self._there).sum(0) / self._sizes
         pairs = np.maximum(self._sizes * (self._sizes - 1), 2)
-        return np.asarray(2.0 / (typical + 2.0 * weights.reshape(-1, len(self)).sum(0) / pairs))
+        return np.asarray(
+            2.0 / (typical + 2.0 * weights.reshape(len(self._upper), -1).sum(0) / pairs)
+        )
 
     def terms(self, mean: Floats, spread: Floats, judge: Judge) -> Terms:
         """Return the derivatives, from suffix sums over the ranks of each list."""

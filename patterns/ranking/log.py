@@ -12,32 +12,33 @@ class Log:
 
     def __init__(self, n: int, size: int) -> None:
         self._size = size
-        self._shown = np.zeros((0, size), np.int64)
-        self._grade = np.zeros(0, np.int64)
-        self._ranked = np.zeros((0, size), np.int64)
+        self._ranked = np.zeros((0, size), np.int64)  # best first, as far as given; then as shown
+        self._place = np.zeros((0, size))
         self._picked = np.zeros(0, np.int64)
+        self._grade = np.zeros(0, np.int64)
+        self._failures = 0
         self.answered: Ints = np.zeros(n, np.int64)
         self.failed: Ints = np.zeros(n, np.int64)
-        self.present = np.ones(n, bool)
+        self.present: Bools = np.ones(n, np.bool_)
         self.silence = 0
         self.version = 0
 
     def __len__(self) -> int:
-        return len(self._shown)
+        return len(self._ranked)
 
     def add(self, outcomes: pa.RecordBatch) -> None:
         """Append *outcomes* (schema OUTCOMES): answers as data, the rest as failures."""
         self.version += 1
         shown = _matrix(outcomes.column("shown"), self._size)
-        status = outcomes.column("status").to_numpy(zero_copy_only=False)
-        ok = status == "ok"
+        ok = np.asarray(outcomes.column("status").to_numpy(zero_copy_only=False) == "ok", np.bool_)
         self._count(shown, ok)
-        self._shown = np.concatenate([self._shown, shown[ok]])
         grade = outcomes.column("grade").fill_null(0).to_numpy(zero_copy_only=False)
         self._grade = np.concatenate([self._grade, grade[ok].astype(np.int64)])
-        ranked, picked = _orders(outcomes.column("order"), shown)
-        self._ranked = np.concatenate([self._ranked, ranked[ok]])
-        self._picked = np.concatenate([self._picked, picked[ok]])
+        given = _matrix(outcomes.column("order"), self._size)
+        ranked, place, picked = _ranked(shown[ok], given[ok])
+        self._ranked = np.concatenate([self._ranked, ranked])
+        self._place = np.concatenate([self._place, place])
+        self._picked = np.concatenate([self._picked, picked])
 
     def exclude(self, item: int) -> None:
         """Forget *item*: it is absent from now on, in what was answered as well."""
@@ -46,47 +47,56 @@ class Log:
 
     def pairs(self) -> tuple[Ints, Ints, Ints]:
         """Return first item, second item and grade of every answered pair of present items."""
-        kept = self.present[self._shown].all(1)
-        return self._shown[kept, 0], self._shown[kept, 1], self._grade[kept]
+        kept = self.present[self._ranked[:, :2]].all(1)
+        return self._ranked[kept, 0], self._ranked[kept, 1], self._grade[kept]
 
     def lists(self) -> tuple[Ints, Ints, Floats]:
-        """Return every answered list as ListLikelihood takes it, absent items removed."""
-        place = np.broadcast_to(places(self._size), self._shown.shape)
-        where = (self._ranked[:, :, None] == self._shown[:, None, :]).argmax(2)
-        ranked = np.where(self.present[self._ranked], self._ranked, -1)
-        first = np.argsort(ranked < 0, axis=1, kind="stable")
-        picked = (self.present[self._ranked] & (np.arange(self._size) < self._picked[:, None])).sum(
-            1
-        )
-        ordered = np.take_along_axis(ranked, first, 1)
-        shown_at = np.take_along_axis(np.take_along_axis(place, where, 1), first, 1)
-        return ordered.T.copy(), picked, shown_at.T.copy()
+        """Return every answered list as `ListLikelihood` takes it, absent items removed."""
+        there = (self._ranked >= 0) & self.present[self._ranked]
+        picked = (there & (np.arange(self._size) < self._picked[:, None])).sum(1)
+        ranked = np.where(there, self._ranked, -1)
+        front = np.argsort(~there, axis=1, kind="stable")
+        place = np.take_along_axis(self._place, front, 1)
+        return np.take_along_axis(ranked, front, 1).T.copy(), picked, place.T.copy()
 
     def keeps_failing(self) -> Bools:
-        """Return which items' matches keep failing while others' succeed."""
-        return (self.failed >= 3) & (self.failed > 2 * self.answered) & bool(len(self))
+        """Return which items' matches fail, three times or more, where those of others succeed.
+
+        Among many items chance alone makes a few fail: it must not explain the worst of them.
+        """
+        often = self.failed >= 3 * (1 + 2 * self.answered)
+        failures = self._failures - self.failed
+        others = self._failures + len(self) - self.failed - self.answered
+        share = np.where(others > 0, failures / np.maximum(others, 1), 1.0)
+        return np.asarray(often & (share**self.failed * len(often) < 0.05), np.bool_)
 
     def _count(self, shown: Ints, ok: Bools) -> None:
         n = len(self.answered)
-        self.answered += np.bincount(shown[ok].ravel(), minlength=n)
-        self.failed += np.bincount(shown[~ok].ravel(), minlength=n)
+        self.answered += np.bincount(shown[ok][shown[ok] >= 0], minlength=n)
+        self.failed += np.bincount(shown[~ok][shown[~ok] >= 0], minlength=n)
+        self._failures += int((~ok).sum())
         last = np.flatnonzero(ok)
         self.silence = len(ok) - 1 - int(last[-1]) if len(last) else self.silence + len(ok)
 
 
 def _matrix(lists: pa.ListArray, size: int) -> Ints:
-    flat = lists.flatten().to_numpy(zero_copy_only=False)
-    return np.asarray(flat, np.int64).reshape(-1, size)
+    """Return *lists* as rows of *size*, padded with -1."""
+    lengths = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    rows = np.full((len(lists), size), -1)
+    rows[np.arange(size) < lengths[:, None]] = lists.flatten().to_numpy(zero_copy_only=False)
+    return rows
 
 
-def _orders(orders: pa.ListArray, shown: Ints) -> tuple[Ints, Ints]:
-    """Return each order completed by its unranked items, and how many the judge ranked."""
-    picked = orders.value_lengths().fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-    flat = orders.flatten().to_numpy(zero_copy_only=False).astype(np.int64)
-    size = shown.shape[1]
-    given = np.full(shown.shape, -1)
-    given[np.arange(size) < picked[:, None]] = flat
-    match = given[:, :, None] == shown[:, None, :]
-    rank = np.where(match.any(1), match.argmax(1), size)
+def _ranked(shown: Ints, given: Ints) -> tuple[Ints, Floats, Ints]:
+    """Return the *shown* items in the order *given*, where each was shown, and how many it has."""
+    rank = np.full(shown.shape, given.shape[1])
+    for place in reversed(range(given.shape[1])):
+        rank[shown == given[:, place, None]] = place
+    picked = (rank < given.shape[1]).sum(1)
+    rank[shown < 0] = given.shape[1] + 1
     order = np.argsort(rank, axis=1, kind="stable")
-    return np.take_along_axis(shown, order, 1), picked
+    sizes = (shown >= 0).sum(1)
+    where = np.zeros(shown.shape)
+    for size in np.unique(sizes):
+        where[sizes == size, :size] = places(int(size))
+    return np.take_along_axis(shown, order, 1), np.take_along_axis(where, order, 1), picked
