@@ -89,6 +89,8 @@ def _matrix(lists: pa.ListArray, size: int) -> Ints:
 
 def _ranked(shown: Ints, given: Ints) -> tuple[Ints, Floats, Ints]:
     """Return the *shown* items in the order *given*, where each was shown, and how many it has."""
+    if not (given >= 0).any():
+        return shown, np.zeros(shown.shape), np.zeros(len(shown), np.int64)
     rank = np.full(shown.shape, given.shape[1])
     for place in reversed(range(given.shape[1])):
         rank[shown == given[:, place, None]] = place

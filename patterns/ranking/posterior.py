@@ -17,7 +17,7 @@ SILENCE = 0.001
 
 COLD_STEPS, WARM_STEPS = 12, 6
 
-CLOSE = 5e-3
+CLOSE = 1e-2
 """Newton steps end when one moves the strengths by less than this share of their deviation."""
 
 
@@ -133,10 +133,11 @@ def _expected_tau(mean: Floats, variance: Floats, sample: Floats) -> float:
     found = sum(float(np.sum((sample[:-lag] - sample[lag:]) ** 2)) for lag in near)
     known = sum(float(np.sum(variance[:-lag] + variance[lag:])) for lag in near)
     growth = found / known / sample.shape[1]
-    lags = np.unique(np.geomspace(1, n - 1, min(n - 1, 40)).astype(np.int64))
+    lags = np.unique(np.geomspace(1, n - 1, min(n - 1, 30)).astype(np.int64))
     agreed = [_agreement(mean, growth * variance, lag) for lag in lags]
-    every = np.arange(1, n)
-    return float(np.sum(np.interp(every, lags, agreed) * (n - every)) / np.sum(n - every))
+    every = np.arange(1.0, n)
+    agreement = np.interp(np.log(every), np.log(lags), agreed)
+    return float(np.sum(agreement * (n - every)) / np.sum(n - every))
 
 
 def _agreement(mean: Floats, variance: Floats, lag: int) -> float:
