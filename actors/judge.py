@@ -94,7 +94,8 @@ class Judge(Actor):
                 self._attach(attach, envelope.batch())
                 yield Envelope(Done())
             case Trial(item=item):
-                _fenced(Question("list"), self._texts[item])
+                if item is not None:
+                    _fenced(Question("list"), self._texts[item])
                 yield Envelope(Done())
             case Ask():
                 assert self._model is not None, "a judge is asked only after it was attached"

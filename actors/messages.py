@@ -56,9 +56,10 @@ class Answers(Message):
 
 
 class Trial(Message):
-    """Has a host handle one item alone, to learn whether that item kills it."""
+    """Has a host handle one item alone, to learn whether that item kills it; or none, to learn
+    whether it lives."""
 
-    item: int
+    item: int | None = None
 
 
 class Done(Message):

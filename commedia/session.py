@@ -29,6 +29,7 @@ from .supervisor.runtime.inline_runtime import InlineRuntime
 from .supervisor.store import create_run
 
 BATCH_ROWS = 4096
+PRELOAD = ("commedia.supervisor.supervisor", "commedia.patterns.tournament", "scipy.special")
 
 
 class Session:
@@ -192,17 +193,11 @@ class Session:
             faults=self._faults,
         )
         open_account(job, spec)
-        args = {
-            "items": items_table(job),
-            "by": job.by,
-            "question": job.question,
-            "target": job.target,
-            "seed": job.seed,
-        }
-        began = time.monotonic()
         try:
-            runtime = await self._open()
+            runtime, items = await asyncio.gather(self._open(), asyncio.to_thread(items_table, job))
             began = time.monotonic()
+            args = {"items": items, "by": job.by, "question": job.question}
+            args |= {"target": job.target, "seed": job.seed}
             self._driver = Driver(runtime, key=api_key(), watch=self._watch)
             finished = await self._driver.run(Execute(spec=spec, workflow=rank, args=args))
         except CommediaError as error:
@@ -220,7 +215,10 @@ class Session:
                 from .supervisor.runtime.ray_runtime import start_ray
 
                 began = time.monotonic()
-                self._runtime = await asyncio.to_thread(start_ray)
+                workers = self._hosts + 2  # and a supervisor, and a bracket
+                self._runtime = await asyncio.to_thread(
+                    lambda: start_ray(workers=workers, preload=PRELOAD)
+                )
                 self.start_s = time.monotonic() - began
         return self._runtime
 

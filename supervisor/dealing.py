@@ -42,6 +42,7 @@ class Dealer:
     _out: dict[int, Deal] = field(default_factory=dict)
     _unanswered: dict[int, set[int]] = field(default_factory=dict)
     _suspects: deque[int] = field(default_factory=deque)
+    _dead_hosts: set[str] = field(default_factory=set)
     _held: list[tuple[int, int]] = field(default_factory=list)
     _numbers: int = 0
     _is_closed: bool = False
@@ -57,8 +58,14 @@ class Dealer:
         return not (self._pending or self._out or self._held)
 
     def next_deal(self, host: str) -> Deal | None:
-        """Return work for *host*, or None while there is none."""
-        if self._suspects:
+        """Return work for *host*, or None while there is none; a dead host gets nothing more."""
+        if host in self._dead_hosts:
+            return None
+        busy = [deal for deal in self._out.values() if deal.host == host]
+        if self._suspects or any(deal.trial is not None for deal in busy):
+            # A trial is alone on its host, so that a death there has one cause.
+            if busy or not self._suspects:
+                return None
             return self._hand(host, trial=self._suspects.popleft())
         if self._pending:
             rows, attempt = self._pending.popleft()
@@ -81,8 +88,14 @@ class Dealer:
             self._again(row, deal.attempt)
         self._release()
 
+    def untried(self, deal: Deal) -> None:
+        """Take a trial back: its host was dead before it could begin."""
+        if deal.trial is not None and self._out.pop(deal.number, None) is not None:
+            self._suspects.appendleft(deal.trial)
+
     def died(self, host: str) -> None:
         """Take the death of *host*: its open rows are held until their items were tried."""
+        self._dead_hosts.add(host)
         for deal in [deal for deal in self._out.values() if deal.host == host]:
             del self._out[deal.number]
             left = self._unanswered.pop(deal.number, set())

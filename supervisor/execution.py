@@ -52,6 +52,7 @@ class Execution:
         self._nursery = Nursery(runtime, RestartPolicy(spec.intensity), self.clock)
         self._purse = Purse(spec.budget)
         self._log = Logbook(spec, self.clock)
+        self._starting: asyncio.Future[list[Child]] | None = None
         self._hosts: list[Child] = []
         self._gateway: Child | None = None
         self._items: pa.RecordBatch | None = None
@@ -63,16 +64,19 @@ class Execution:
         self._noted_at = 0.0
 
     async def open(self) -> None:
-        """Start the gateway, where the model needs one, and the hosts."""
+        """Start the gateway, where the model needs one, and begin to start the hosts."""
         if not self.spec.model.is_simulated:
             gateway = ChildSpec("gateway", self._new_gateway, Restart.TEMPORARY)
             self._gateway = await self._nursery.start(gateway)
             self._note(GatewayStarted(gateway=self._gateway.ref))
         specs = [self._host_spec(number) for number in range(self.spec.hosts)]
-        self._hosts = await asyncio.gather(*(self._nursery.start(spec) for spec in specs))
+        starting = asyncio.gather(*(self._nursery.start(spec) for spec in specs))
+        self._starting = asyncio.ensure_future(starting)
 
     async def close(self) -> None:
         """Stop every child."""
+        if self._starting is not None:
+            await asyncio.wait([self._starting])
         await self._nursery.stop_all()
 
     async def settle(self) -> Tally:
@@ -170,8 +174,10 @@ class Execution:
             await self.halt("budget")
 
     async def _attach(self, items: pa.RecordBatch) -> None:
+        assert self._starting is not None, "an execution is opened before it is asked"
         self._items = items
         self._tokens = TokenCount.of(items.column("text").to_pylist())
+        self._hosts = await self._starting
         artifact = await self._runtime.put(items)
         await asyncio.gather(
             *(self._nursery.prepare_again(host, self._attaching(artifact)) for host in self._hosts)

@@ -12,6 +12,7 @@ from ..actors.messages import Answers, Ask, Trial
 from ..actors.tables import ANSWERS, CLOSED, REPLIES, batch, concat, stamp
 from .dealing import Deal, Dealer
 from .nursery import Child, Nursery
+from .runtime.base import one_reply
 
 WINDOW = 2
 """Batches out per host: the next one waits there while one is answered."""
@@ -83,6 +84,7 @@ class Stage:
 
     async def _perform(self, host: Child, deal: Deal) -> None:
         if deal.trial is not None:
+            await self._check_alive(host, deal)
             envelope = Envelope(Trial(item=deal.trial))
         else:
             envelope = Envelope(Ask(), self._rows(deal.rows))
@@ -95,6 +97,14 @@ class Stage:
         finally:
             self._askings.discard(asking)
         self.dealer.finished(deal)
+
+    async def _check_alive(self, host: Child, deal: Deal) -> None:
+        """Make sure that a death in the trial to come will be the item's own doing."""
+        try:
+            await one_reply(self.nursery.runtime.ask(host.ref, Envelope(Trial())))
+        except ActorDiedError:
+            self.dealer.untried(deal)
+            raise
 
     async def _fell(self, host: Child, key: str, error: Exception) -> None:
         """Let it crash: whatever a host raises, it starts afresh, and its rows are dealt again."""

@@ -13,7 +13,6 @@ Sources: defaults from recorded judges (shares) and assumption (list noise); see
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_ndtr
 
 from ..questions import Question
 from .keyed import Floats, Ints, Keys, mix, normal, text_key, uniform
@@ -88,6 +87,8 @@ class Bench:
         return self._grades(question, shown, fresh)
 
     def _grades(self, question: Question, shown: Ints, fresh: Keys) -> Ints:
+        from scipy.special import log_ndtr  # here, because only hosts that simulate need it
+
         p, judge = self.profile, self._judge_key()
         first, second = self.keys[shown[:, 0]], self.keys[shown[:, 1]]
         low, high = np.minimum(first, second), np.maximum(first, second)
@@ -106,6 +107,8 @@ class Bench:
         return self._lapsed(grade.astype(np.int64), mix(fresh, first, second), np.array(options))
 
     def _orders(self, shown: Ints, fresh: Keys) -> Ints:
+        from scipy.special import log_ndtr
+
         p, judge, keys = self.profile, self._judge_key(), self.keys[shown]
         size = shown.shape[1]
         with np.errstate(over="ignore"):

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 Keys = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.float64]
@@ -46,4 +45,6 @@ def uniform(keys: Keys) -> Floats:
 
 def normal(keys: Keys) -> Floats:
     """Return standard normal draws, one a key."""
+    from scipy.special import ndtri  # here, because only hosts that simulate need it
+
     return np.asarray(ndtri(uniform(keys)), np.float64)

@@ -1,9 +1,6 @@
 """What is true in a simulated world: utilities made from a column of truth."""
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import expit, ndtri
-from scipy.stats import rankdata
 
 from .keyed import Floats
 
@@ -17,16 +14,23 @@ def utilities(truth: Floats, accuracy: float) -> Floats:
     which a judge with logistic noise and no bias is right on *accuracy* of the random pairs with
     unequal truth. All zero where all truths are equal.
     """
+    from scipy.special import ndtri  # here, as these imports take longer than their work
+
     if not 0.5 < accuracy < 1.0:
         raise ValueError(f"accuracy {accuracy} is not between 0.5 and 1")
-    scores = ndtri((rankdata(truth) - 0.5) / len(truth))
-    levels, counts = np.unique(scores, return_counts=True)
-    if len(levels) < 2:
+    _, place, counts = np.unique(truth, return_inverse=True, return_counts=True)
+    if len(counts) < 2:
         return np.zeros(len(truth))
-    return np.asarray(scores * _scale(levels, counts.astype(float), accuracy), np.float64)
+    mid_ranks = np.cumsum(counts) - (counts - 1) / 2
+    levels = ndtri((mid_ranks - 0.5) / len(truth))
+    scale = _scale(levels, counts.astype(float), accuracy)
+    return np.asarray(scale * levels[place], np.float64)
 
 
 def _scale(levels: Floats, counts: Floats, accuracy: float) -> float:
+    from scipy.optimize import brentq
+    from scipy.special import expit
+
     if len(levels) > _LEVELS:  # so many levels are a smooth curve: evenly spaced ones stand for it
         picked = np.linspace(0, len(levels) - 1, _LEVELS).round().astype(int)
         levels, counts = levels[picked], counts[picked]
