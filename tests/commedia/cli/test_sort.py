@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -129,6 +130,38 @@ def test_a_reader_that_leaves_early_is_no_error(folder: Path) -> None:
     assert done.returncode == 0
     assert done.stdout.startswith("rank,id,score")
     assert "Traceback" not in done.stderr and "Broken" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_a_run_that_is_stopped_leaves_no_half_output(
+    folder: Path, number: signal.Signals, code: int
+) -> None:
+    """Ctrl-C keeps the ranking so far in the run folder; SIGTERM just leaves in good order."""
+    rows = "\n".join(f"row {i},{i}" for i in range(10_000))
+    (folder / "many.csv").write_text("t,s\n" + rows + "\n")
+    arguments = ["sort", "many.csv", "--truth", "s", "--ask", "pair", "--json", "-o", "out.csv"]
+    main = [sys.executable, "-c", "from commedia.cli.main import main; main()"]
+    with subprocess.Popen(
+        [*main, *arguments, *INLINE],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        next(line for line in process.stderr if line.startswith("Round 1"))
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+
+    assert process.returncode == code
+    assert not list(folder.glob("*out.csv*"))
+    if number == signal.SIGINT:
+        account = json.loads(out)
+        assert account["status"] == "interrupted"
+        assert "Traceback" not in err
+        assert pq.read_table(account["output"]).num_rows == 10_000
 
 
 def test_in_a_pipe_the_ranking_is_csv_and_the_summary_stands_apart(
