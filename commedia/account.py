@@ -52,7 +52,7 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
     ids = [job.prepared.ids[place] for place in places]
     scores = ranked.standing.column("score").to_numpy()
     table = ranking_table(job.prepared.frame, job.prepared.ids, ranked.standing)
-    stopped = "budget" if finished.halted == "budget" else progress.stopped
+    stopped = progress.stopped or ("budget" if finished.halted == "budget" else None)
     result = RankResult(
         status=_status(finished, stopped),
         run_id=spec.run_id,

@@ -1,6 +1,7 @@
 """An event loop in a thread of its own: the same calls work in scripts, notebooks and servers."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
@@ -24,7 +25,8 @@ class LoopThread:
     def close(self) -> None:
         """End the loop, and what still runs on it."""
         if self._thread.is_alive():
-            self.submit(_cancel_others()).result(timeout=5)
+            with contextlib.suppress(TimeoutError):
+                self.submit(_cancel_others()).result(timeout=5)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=5)
             self._loop.close()

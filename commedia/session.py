@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Literal
 
 from .account import close_account, fail_account, open_account
-from .actors.errors import CommediaError, UsageError
+from .actors.errors import UsageError
 from .actors.faults import Faults
 from .actors.messages import Script
 from .actors.simulation.judge import JudgeProfile
@@ -75,6 +75,7 @@ class Session:
         self._loop: LoopThread | None = None
         self._runtime: Runtime | None = None
         self._driver: Driver | None = None
+        self._is_on_ray = False
         self.start_s: float | None = None
         """Seconds that Ray took to start; None before, and inline."""
 
@@ -124,13 +125,14 @@ class Session:
 
     def close(self) -> None:
         """End the runtime, and every process of it."""
-        if self._runtime is not None and self._kind == "ray":
+        if self._is_on_ray:
             from .supervisor.runtime.ray_runtime import stop_ray
 
             stop_ray()
         if self._loop is not None:
             self._loop.close()
         self._runtime = self._loop = None
+        self._is_on_ray = False
 
     def __enter__(self) -> "Session":
         return self
@@ -200,8 +202,8 @@ class Session:
             args |= {"target": job.target, "seed": job.seed}
             self._driver = Driver(runtime, key=api_key(), watch=self._watch)
             finished = await self._driver.run(Execute(spec=spec, workflow=rank, args=args))
-        except CommediaError as error:
-            fail_account(job, spec, str(error))
+        except BaseException as error:
+            fail_account(job, spec, str(error) or type(error).__name__)
             raise
         finally:
             self._driver = None
@@ -215,6 +217,7 @@ class Session:
                 from .supervisor.runtime.ray_runtime import start_ray
 
                 began = time.monotonic()
+                self._is_on_ray = True
                 workers = self._hosts + 2  # and a supervisor, and a bracket
                 self._runtime = await asyncio.to_thread(
                     lambda: start_ray(workers=workers, preload=PRELOAD)
@@ -233,5 +236,8 @@ class Session:
             try:
                 return future.result()
             except KeyboardInterrupt:
+                if self._driver is None:  # nothing was asked yet
+                    future.cancel()
+                    raise
                 self.interrupt(cancel=cancel)
         return future.result()

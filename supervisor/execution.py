@@ -145,7 +145,7 @@ class Execution:
             left = missing_replies(calls, [(status, None)] * len(calls))
             self._count(left)
             replies = concat([replies, left], REPLIES)
-        if "over_budget" in replies.column("status").to_pylist():
+        if self.calls_left() == 0 or "over_budget" in replies.column("status").to_pylist():
             self.halted = self.halted or "budget"
         self._log.write_matches(self._stages, requests, replies, items)
         return replies

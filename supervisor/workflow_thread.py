@@ -14,6 +14,7 @@ def start_workflow(make: Callable[[], Coroutine[Any, Any, T]]) -> "Future[T]":
     done: Future[T] = Future()
 
     def body() -> None:
+        done.set_running_or_notify_cancel()  # from here on nobody can cancel it
         try:
             done.set_result(asyncio.run(make()))
         except BaseException as error:  # the future carries whatever ended the workflow

@@ -29,6 +29,10 @@ class Runtime(Protocol):
         """Stop the actor at *ref*: its `on_stop` runs if it can, then it is gone."""
         ...
 
+    def kill(self, ref: Ref) -> None:
+        """End the actor at *ref* at once, as a crash would."""
+        ...
+
 
 class HostContext(Context, Protocol):
     """The context of an actor that may start others: it knows the runtime that it lives in."""

@@ -97,7 +97,7 @@ class InlineRuntime:
         cell.kill()
 
     def kill(self, ref: Ref) -> None:
-        """End the actor at *ref* as a crash would: for tests of supervision."""
+        """End the actor at *ref* at once, as a crash would."""
         assert isinstance(ref, InlineRef)
         self._cells[ref.number].kill()
 
