@@ -109,12 +109,15 @@ def honest(settings: Settings) -> list[Row]:
 
 
 def cost(settings: Settings) -> list[Row]:
-    """CPU of deciding, predicted tau and intervals included, in this process."""
+    """CPU of deciding, predicted tau and intervals included, in this process; least of 5 seeds.
+
+    The least, because whatever else runs on the machine slows the caches, never speeds them.
+    """
     rows = []
     for case, bar in ((Case("pair", budget=20000, rounds=8), 10), (Case("list:10"), 200)):
         run_case(case, 0)  # warm: imports and caches are not what is measured
-        trials = [run_case(case, seed) for seed in range(min(settings.seeds, 5))]
-        each = 1e6 * mean(trials, "cpu_s") / mean(trials, "calls")
+        trials = [run_case(case, seed) for seed in range(5)]
+        each = min(1e6 * trial.cpu_s / trial.calls for trial in trials)
         name = f"{case.question}, {'8 rounds' if case.rounds else 'until 0.90'}: CPU us a call"
         rows.append(at_most(name, each, bar, ".1f"))
     return rows
@@ -152,7 +155,9 @@ def table(settings: Settings) -> list[Row]:
     ]
 
 
-SECTIONS: dict[str, Callable[[Settings], list[Row]]] = {
+Section = Callable[[Settings], list[Row]]
+
+SECTIONS: dict[str, Section] = {
     "fixed": fixed,
     "stop": stop,
     "persistent": persistent,
@@ -181,10 +186,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in names:
         rows = SECTIONS[name](settings)
         missed += sum(row.ok is False for row in rows)
-        sys.stdout.write(render(f"{name}: {SECTIONS[name].__doc__}", rows) + "\n")
+        sys.stdout.write(render(f"{name}: {_first_line(SECTIONS[name])}", rows) + "\n")
         sys.stdout.flush()
     sys.stdout.write(f"\n{missed} bars missed, {time.monotonic() - start:.0f} s\n")
     return int(missed > 0)
+
+
+def _first_line(section: Section) -> str:
+    return (section.__doc__ or "").partition("\n")[0]
 
 
 if __name__ == "__main__":

@@ -9,10 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy.stats import rankdata
 
-from ..actors.bracket import Stopped
+from ..actors.bracket import Ranking, Stopped
 from ..actors.questions import Question
 from ..actors.tables import OUTCOMES
-from ..patterns.ranking.engine import PosteriorRanking
 from ..patterns.ranking.score import score_against
 
 Floats = npt.NDArray[np.float64]
@@ -42,7 +41,7 @@ def tokens_per_call(question: Question) -> int:
     return 200 + 300 * question.size + 5 * said
 
 
-def play(ranking: PosteriorRanking, question: Question, answer: Answer, truth: Floats) -> Trial:
+def play(ranking: Ranking, question: Question, answer: Answer, truth: Floats) -> Trial:
     """Let *answer* judge all that *ranking* asks, and score the standing against *truth*.
 
     The CPU time counts all that a ranking does, progress after each round included; not the judge.

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...actors.bracket import Progress, Stopped
+from ...actors.errors import UsageError
 from ...actors.questions import Question
 from ...actors.tables import MATCHES, STANDING
 from .graph import Graph, Precision
@@ -57,7 +58,9 @@ class PosteriorRanking:
         budget_calls: int | None = None,
         rounds: int | None = None,
     ) -> None:
-        self._n, self._question, self._seed = n, question, seed
+        if rounds is not None and budget_calls is None:
+            raise UsageError("equal rounds need a budget of calls to divide")
+        self._n, self._question, self._seed = n, question, seed % 2**63
         self._size = max(2, min(question.size, n))
         self._plan = _plan(n, self._size, target, budget_calls, rounds)
         self._log = Log(n, self._size)
@@ -150,7 +153,9 @@ class PosteriorRanking:
         notes = []
         if failing := len(self.quarantined()):
             notes.append(f"matches of {failing} items kept failing; they are no longer asked about")
-        if stopped and self._n > 1 and self._now.tau < WEAK:
+        if stopped and self._asked and not len(self._log):
+            notes.append("not one answer could be used")
+        elif stopped and self._n > 1 and self._now.tau < WEAK:
             notes.append("the judge's answers carry almost no information about the order")
         return tuple(notes)
 

@@ -7,13 +7,14 @@ from scipy.special import ndtr, stdtrit
 
 from .graph import Graph, Precision
 from .likelihood import Floats, Ints, Judge, Likelihood, PairLikelihood
+from .scale import OBVIOUS, SCALE_GUESS, SILENCE, fit_bias, fit_scale, measure_signal
 from .thresholds import fit_thresholds
 
-SCALE_GUESS = 1.5
-"""The spread of strengths before any outcome; it weighs as much as one item."""
+CLEAR = 0.5
+"""From this predicted tau on nobody need ask whether there is an order at all."""
 
-SILENCE = 0.001
-"""The scale of a judge whose outcomes differ between items by no more than chance."""
+DRAWS, RANK_DRAWS = 4, 24
+"""Joint draws: after each round for how uncertain differences are, at last for rank intervals."""
 
 COLD_STEPS, WARM_STEPS = 12, 6
 
@@ -44,30 +45,28 @@ class Estimate:
 
 
 def fit(
-    likelihood: Likelihood,
-    graph: Graph,
-    start: Estimate,
-    rng: np.random.Generator,
-    *,
-    draws: int = 4,
-    scale: float | None = None,
+    likelihood: Likelihood, graph: Graph, start: Estimate, rng: np.random.Generator
 ) -> tuple[Estimate, Precision]:
-    """Return the posterior given *likelihood*, from *start*; *scale* fixes the prior's."""
-    now = start if scale is None else replace(start, scale=scale)
-    silent = scale is None and _carries_no_signal(likelihood, graph, now.judge)
+    """Return the posterior given *likelihood*, and its precision; *start* is where to begin.
+
+    A few Newton steps: the scale, the judge and the smoothing move along with the strengths.
+    """
+    clear = start.tau >= CLEAR
+    signal = OBVIOUS if clear else measure_signal(likelihood, graph, start.judge)
+    now = replace(start, scale=signal.start(start.scale))
     cold = not now.mean.any()
     spread = likelihood.spread(1.0 / now.variance, np.zeros(graph.edges))
     for step in range(COLD_STEPS if cold else WARM_STEPS):
         now, spread, moved = _step(likelihood, graph, now, spread)
-        if scale is None and not (cold and step < 3):
-            now = replace(now, scale=SILENCE if silent else _fit_scale(graph, now))
+        if not (cold and step < 3):
+            scale = fit_scale(now.mean, now.variance, now.scale, signal)
+            now = replace(now, scale=scale)
         if isinstance(likelihood, PairLikelihood) and step < 3:
             now = replace(now, judge=fit_thresholds(likelihood, now.mean, spread, now.judge))
         if moved < CLOSE and step >= (5 if cold else 1):
             break
-    terms = likelihood.terms(now.mean, spread, now.judge)
-    precision = graph.weigh(terms.weights, now.scale**-2)
-    sample = precision.draws(rng, draws)
+    precision = graph.weigh(likelihood.terms(now.mean, spread, now.judge).weights, now.scale**-2)
+    sample = precision.draws(rng, DRAWS)
     inflation = float(np.mean(sample**2 * precision.diagonal[:, None]))
     variance = np.minimum(inflation / precision.diagonal, now.scale**2)
     tau = _expected_tau(now.mean, 1.0 / precision.diagonal, sample)
@@ -82,40 +81,13 @@ def _step(
     downhill = terms.gradient - now.mean / now.scale**2
     change = precision.solve(downhill[:, None], tolerance=3e-2)[:, 0]
     change *= min(1.0, 3.0 / max(float(np.abs(change).max(initial=0.0)), 1e-300))
-    bias = now.judge.bias
-    width = 2.0 / (1.0 + bias * bias)  # a Cauchy prior: no judge is too biased to be seen
-    shift = (terms.bias_gradient - width * bias) / (terms.bias_information + width)
+    judge = fit_bias(terms, now.judge)
     mean = now.mean + change
     variance = np.minimum(now.inflation / precision.diagonal, now.scale**2)
-    judge = replace(now.judge, bias=bias + max(-3.0, min(3.0, shift)))
     moved = float(np.sqrt(np.mean(change**2))) / max(float(np.std(mean)), SILENCE)
-    moved += abs(shift) / (1.0 + abs(bias))
+    moved += abs(judge.bias - now.judge.bias) / (1.0 + abs(judge.bias))
     now = replace(now, mean=mean, variance=variance, judge=judge)
     return now, likelihood.spread(1.0 / variance, terms.weights), moved
-
-
-def _fit_scale(graph: Graph, now: Estimate) -> float:
-    """Return the prior's scale at which the evidence is stationary (MacKay 1992)."""
-    determined = 1.0 - now.variance / now.scale**2
-    square = (float(np.sum(now.mean**2)) + SCALE_GUESS**2) / (float(determined.sum()) + 1.0)
-    return max(SILENCE, min(20.0, float(np.sqrt(square))))
-
-
-def _carries_no_signal(likelihood: Likelihood, graph: Graph, judge: Judge) -> bool:
-    """Whether outcomes vary between items no more than chance, where a weak judge's would.
-
-    The score test of a zero scale: at equal strengths the squared gradient of an item has its
-    information as expectation (Commenges & Jacqmin-Gadda 1997).
-    """
-    equal, certain = np.zeros(graph.n), np.zeros(len(likelihood))
-    if isinstance(likelihood, PairLikelihood):
-        for _ in range(3):
-            judge = fit_thresholds(likelihood, equal, certain, judge)
-    terms = likelihood.terms(equal, certain, judge)
-    information = graph.weigh(terms.weights, 0.0).diagonal
-    noise = float(np.sqrt(2.0 * np.sum(information**2)))
-    excess = float(np.sum(terms.gradient**2 - information))
-    return excess < 2.0 * noise and noise > 32.0
 
 
 def _expected_tau(mean: Floats, variance: Floats, sample: Floats) -> float:
@@ -133,7 +105,7 @@ def _expected_tau(mean: Floats, variance: Floats, sample: Floats) -> float:
     found = sum(float(np.sum((sample[:-lag] - sample[lag:]) ** 2)) for lag in near)
     known = sum(float(np.sum(variance[:-lag] + variance[lag:])) for lag in near)
     growth = found / known / sample.shape[1]
-    lags = np.unique(np.geomspace(1, n - 1, min(n - 1, 30)).astype(np.int64))
+    lags = np.unique(np.geomspace(1, n - 1, min(n - 1, 24)).astype(np.int64))
     agreed = [_agreement(mean, growth * variance, lag) for lag in lags]
     every = np.arange(1.0, n)
     agreement = np.interp(np.log(every), np.log(lags), agreed)
@@ -150,17 +122,15 @@ def rank_intervals(
     precision: Precision,
     items: Ints,
     rng: np.random.Generator,
-    *,
-    draws: int = 32,
 ) -> tuple[Floats, Floats]:
     """Return both ends of the 90% interval of the rank of each of *items* (1 = best among them).
 
     Mean rank plus or minus Student's 95% quantile times the deviation over joint draws.
     """
     n = len(items)
-    sample = (estimate.mean[:, None] + precision.draws(rng, draws))[items]
-    ranks = np.empty((n, draws))
+    sample = (estimate.mean[:, None] + precision.draws(rng, RANK_DRAWS))[items]
+    ranks = np.empty((n, RANK_DRAWS))
     np.put_along_axis(ranks, np.argsort(-sample, axis=0), np.arange(1.0, n + 1.0)[:, None], 0)
     middle = ranks.mean(1)
-    reach = stdtrit(draws - 1, 0.95) * ranks.std(1, ddof=1)
+    reach = stdtrit(RANK_DRAWS - 1, 0.95) * ranks.std(1, ddof=1)
     return np.clip(middle - reach, 1.0, n), np.clip(middle + reach, 1.0, n)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from scipy.stats import kendalltau
 
+from commedia.actors.errors import UsageError
 from commedia.actors.questions import Question
 from commedia.actors.simulation.judge import REFERENCE, Bench
 from commedia.actors.simulation.keyed import text_keys
@@ -128,6 +129,11 @@ def test_a_budget_is_spent_to_the_last_call_in_equal_rounds(text: str, budget: i
     assert len(outcomes) == 4
 
 
+def test_equal_rounds_need_a_budget() -> None:
+    with pytest.raises(UsageError, match="budget"):
+        PosteriorRanking(10, Question.parse("pair"), rounds=3)
+
+
 def test_a_limit_cuts_a_round() -> None:
     ranking = PosteriorRanking(80, Question.parse("pair"))
 
@@ -145,6 +151,32 @@ def test_a_judge_that_does_not_judge_is_found_out(question: str, habit: str) -> 
     assert trial.width >= 0.8 * 1000
     assert trial.stopped == "saturation"
     assert trial.calls < 30_000
+
+
+@pytest.mark.parametrize("text", ["pair", "graded", "list:10"])
+@pytest.mark.parametrize("first", [0.0, 0.9])
+def test_a_small_table_does_not_make_chance_look_like_an_order(text: str, first: float) -> None:
+    """Random judges, and such that mostly pick the first shown, on 40 items."""
+    question = Question.parse(text)
+    predicted = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+
+        def answer(
+            question: Question, shown: np.ndarray, rng: np.random.Generator = rng
+        ) -> np.ndarray:
+            lazy = rng.random(len(shown)) < first
+            if question.kind == "list":
+                order = rng.permuted(np.tile(np.arange(shown.shape[1]), (len(shown), 1)), axis=1)
+                return np.where(lazy[:, None], np.arange(shown.shape[1]), order)
+            return np.where(lazy, 1, rng.choice([-1, 1], len(shown)))
+
+        ranking = PosteriorRanking(40, question, seed=seed)
+        run(ranking, question, answer)
+        predicted.append(ranking.progress().predicted_tau)
+
+    assert np.mean(predicted) < 0.15
+    assert np.median(predicted) < 0.1
 
 
 @pytest.mark.parametrize("text", ["pair", "graded"])
@@ -209,6 +241,7 @@ def test_fifty_outcomes_in_a_row_without_an_answer_end_it(text: str) -> None:
         ranking.record(pa.record_batch(lost, schema=OUTCOMES))
 
     assert ranking.progress().stopped == "data"
+    assert ranking.progress().notes == ("not one answer could be used",)
     assert ranking.next_matches().num_rows == 0
     assert ranking.standing().num_rows == 60
 
