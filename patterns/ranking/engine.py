@@ -74,7 +74,7 @@ class PosteriorRanking:
     def next_matches(self, limit: int | None = None) -> pa.RecordBatch:
         """Return the next round (MATCHES), at most *limit* matches; no rows once it has stopped."""
         self._settle()
-        count = 0 if self._stopped() else round_size(self._plan, self._history)
+        count = 0 if self._stopped() else round_size(self._plan, self._history, self._asked)
         count = count if limit is None else min(count, limit)
         shown = self._choose(count) if count > 0 else np.zeros((0, self._size), np.int64)
         if count > 0 and not len(shown):
@@ -138,9 +138,9 @@ class PosteriorRanking:
         return [int(item) for item in np.flatnonzero(self._log.keeps_failing())]
 
     def _stopped(self) -> Stopped | None:
-        if self._ended or self._n < 2:
+        if self._ended or self._log.present.sum() < 2:
             return self._ended or "data"
-        return decide(self._plan, self._history)
+        return decide(self._plan, self._history, self._asked)
 
     def _forecast(self) -> int:
         plan = self._plan
@@ -168,7 +168,9 @@ class PosteriorRanking:
             return
         likelihood = self._likelihood()
         graph = Graph(self._n, *likelihood.edges())
-        self._now, self._precision = fit(likelihood, graph, self._start, self._random("draws"))
+        self._now, self._precision = fit(
+            likelihood, graph, self._start, self._random("draws"), self._log.present
+        )
         self._version = self._log.version
         earlier = [point for point in self._history if point.asked < self._asked]
         self._history = [*earlier, Point(self._asked, self._now.tau)]

@@ -3,8 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from .likelihood import Floats, Ints
-from .schedule import Bools, places
+from .likelihood import Bools, Floats, Ints
+from .schedule import places
 
 
 class Log:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import ndtr, stdtrit
 
 from .graph import Graph, Precision
-from .likelihood import Floats, Ints, Judge, Likelihood, PairLikelihood
+from .likelihood import Bools, Floats, Ints, Judge, Likelihood, PairLikelihood
 from .scale import OBVIOUS, SCALE_GUESS, SILENCE, fit_bias, fit_scale, measure_signal
 from .thresholds import fit_thresholds
 
@@ -45,11 +45,16 @@ class Estimate:
 
 
 def fit(
-    likelihood: Likelihood, graph: Graph, start: Estimate, rng: np.random.Generator
+    likelihood: Likelihood,
+    graph: Graph,
+    start: Estimate,
+    rng: np.random.Generator,
+    present: Bools | None = None,
 ) -> tuple[Estimate, Precision]:
     """Return the posterior given *likelihood*, and its precision; *start* is where to begin.
 
-    A few Newton steps: the scale, the judge and the smoothing move along with the strengths.
+    Predicted tau is that of the items *present* (default: all).
+    In a few Newton steps the scale, the judge and the smoothing move along with the strengths.
     """
     clear = start.tau >= CLEAR
     signal = OBVIOUS if clear else measure_signal(likelihood, graph, start.judge)
@@ -69,7 +74,8 @@ def fit(
     sample = precision.draws(rng, DRAWS)
     inflation = float(np.mean(sample**2 * precision.diagonal[:, None]))
     variance = np.minimum(inflation / precision.diagonal, now.scale**2)
-    tau = _expected_tau(now.mean, 1.0 / precision.diagonal, sample)
+    items = slice(None) if present is None else present
+    tau = _expected_tau(now.mean[items], 1.0 / precision.diagonal[items], sample[items])
     return replace(now, inflation=inflation, variance=variance, tau=tau), precision
 
 

@@ -3,11 +3,8 @@
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
-from .likelihood import Floats, Ints
-
-Bools = npt.NDArray[np.bool_]
+from .likelihood import Bools, Floats, Ints
 
 
 class Ledger:

@@ -39,9 +39,8 @@ EARLY_SHARE = 0.6
 """Of what seems missing, this share is asked while the forecast is still far away."""
 
 
-def decide(plan: Plan, history: Sequence[Point]) -> Stopped | None:
-    """Return why the ranking is over, or None while it is not."""
-    asked = history[-1].asked if history else 0
+def decide(plan: Plan, history: Sequence[Point], asked: int) -> Stopped | None:
+    """Return why the ranking is over after *asked* matches, or None while it is not."""
     if plan.budget is not None and asked >= plan.budget:
         return "budget"
     if plan.rounds is not None or not history:
@@ -63,22 +62,22 @@ def _is_saturated(plan: Plan, history: Sequence[Point]) -> bool:
     return bool(earlier) and last.tau - earlier[-1] < LEAST_GAIN
 
 
-def round_size(plan: Plan, history: Sequence[Point]) -> int:
-    """Return how many matches the next round should ask.
+def round_size(plan: Plan, history: Sequence[Point], asked: int) -> int:
+    """Return how many matches the next round should ask, *asked* of them being handed out.
 
     A first round, then most of what seems missing (at most doubling at first, while the forecast
     rests on random matches), then small rounds, so that it stops just past the target.
     """
-    asked = history[-1].asked if history else 0
     left = (plan.most if plan.budget is None else plan.budget) - asked
     if plan.rounds is not None and plan.budget is not None:
         return min(left, max(1, plan.budget * (len(history) + 1) // plan.rounds - asked))
     if not history:
         return min(left, plan.first)
+    known = history[-1].asked
     missing = expected_calls(plan, history) - asked
-    growth = asked if len(history) < 2 or history[-1].tau < WEAK else 2 * asked
-    smallest = max(1, plan.first // 16, asked // max(8, 50 - 6 * len(history)))
-    share = 1.0 if missing < asked // 12 else EARLY_SHARE
+    growth = known if len(history) < 2 or history[-1].tau < WEAK else 2 * known
+    smallest = max(1, plan.first // 16, known // max(8, 50 - 6 * len(history)))
+    share = 1.0 if missing < known // 12 else EARLY_SHARE
     return min(left, max(smallest, min(math.ceil(missing * share), growth)))
 
 

@@ -263,6 +263,34 @@ def test_an_excluded_item_is_gone(text: str) -> None:
     assert max(ranking.standing().column("rank_high").to_pylist()) <= 4
 
 
+def test_what_is_left_can_reach_the_target() -> None:
+    question = Question.parse("list:5")
+    _, answer = judge(20)
+    ranking = PosteriorRanking(20, question, target=0.8)
+    for item in range(10):
+        ranking.exclude(item)
+    run(ranking, question, answer)
+
+    assert ranking.progress().stopped == "target"
+
+
+def test_excluding_all_but_one_ends_it() -> None:
+    ranking = PosteriorRanking(3, Question.parse("pair"))
+    ranking.exclude(0)
+    ranking.exclude(2)
+
+    assert ranking.next_matches().num_rows == 0
+    assert ranking.progress().stopped == "data"
+
+
+def test_rounds_in_flight_keep_to_the_budget() -> None:
+    ranking = PosteriorRanking(50, Question.parse("pair"), budget_calls=100, rounds=4)
+
+    asked = [ranking.next_matches().num_rows for _ in range(200)]
+
+    assert sum(asked) == 100
+
+
 def test_excluding_an_item_forgets_its_matches() -> None:
     question = Question.parse("pair")
     _, answer = judge(20)

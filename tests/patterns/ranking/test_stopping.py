@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from commedia.actors.bracket import Stopped
 from commedia.patterns.ranking.stopping import (
     Plan,
     Point,
@@ -15,24 +16,34 @@ from commedia.patterns.ranking.stopping import (
 PLAN = Plan(target=0.9, budget=None, rounds=None, first=3000, most=200_000, window=250)
 
 
+def stop(plan: Plan, history: list[Point]) -> Stopped | None:
+    """Decide with every match that was handed out recorded."""
+    return decide(plan, history, history[-1].asked if history else 0)
+
+
+def size(plan: Plan, history: list[Point]) -> int:
+    """Size the next round with every match that was handed out recorded."""
+    return round_size(plan, history, history[-1].asked if history else 0)
+
+
 def test_it_stops_at_the_target_without_a_margin() -> None:
-    assert decide(PLAN, [Point(3000, 0.8999)]) is None
-    assert decide(PLAN, [Point(3000, 0.9)]) == "target"
+    assert stop(PLAN, [Point(3000, 0.8999)]) is None
+    assert stop(PLAN, [Point(3000, 0.9)]) == "target"
 
 
 def test_the_budget_ends_it_whatever_is_predicted() -> None:
     plan = replace(PLAN, budget=4000)
 
-    assert decide(plan, [Point(4000, 0.2)]) == "budget"
-    assert decide(replace(plan, rounds=2), [Point(3999, 0.95)]) is None
+    assert stop(plan, [Point(4000, 0.2)]) == "budget"
+    assert stop(replace(plan, rounds=2), [Point(3999, 0.95)]) is None
 
 
 def test_a_judge_that_teaches_nothing_more_saturates() -> None:
     flat = [Point(3000, 0.0), Point(6000, 0.001)]
     rising = [Point(3000, 0.6), Point(6000, 0.75)]
 
-    assert decide(PLAN, flat) == "saturation"
-    assert decide(PLAN, rising) is None
+    assert stop(PLAN, flat) == "saturation"
+    assert stop(PLAN, rising) is None
 
 
 def test_small_rounds_late_in_a_healthy_run_do_not_look_like_saturation() -> None:
@@ -43,12 +54,12 @@ def test_small_rounds_late_in_a_healthy_run_do_not_look_like_saturation() -> Non
         Point(19_600, 0.899),
     ]
 
-    assert decide(PLAN, healthy) is None
+    assert stop(PLAN, healthy) is None
 
 
 def test_nothing_is_asked_beyond_what_the_weakest_judge_would_need() -> None:
-    assert decide(PLAN, [Point(100_000, 0.5), Point(200_000, 0.7)]) == "saturation"
-    assert round_size(PLAN, [Point(150_000, 0.5), Point(199_990, 0.7)]) == 10
+    assert stop(PLAN, [Point(100_000, 0.5), Point(200_000, 0.7)]) == "saturation"
+    assert size(PLAN, [Point(150_000, 0.5), Point(199_990, 0.7)]) == 10
 
 
 @pytest.mark.parametrize(("budget", "rounds"), [(20_000, 8), (13, 4), (3, 8)])
@@ -56,8 +67,8 @@ def test_equal_rounds_spend_the_budget(budget: int, rounds: int) -> None:
     plan = replace(PLAN, budget=budget, rounds=rounds)
     history: list[Point] = []
     sizes = []
-    while decide(plan, history) is None:
-        sizes.append(round_size(plan, history))
+    while stop(plan, history) is None:
+        sizes.append(size(plan, history))
         history.append(Point(sum(sizes), 0.5))
 
     assert sum(sizes) == budget
@@ -76,12 +87,19 @@ def test_information_adds_up_so_the_forecast_is_linear_in_it() -> None:
 def test_the_last_rounds_are_small_and_grow_when_there_are_many() -> None:
     history = [Point(9000, 0.85), Point(18_000, 0.8975)]
 
-    small = round_size(PLAN, history)
-    late = round_size(PLAN, [Point(18_000 - k, 0.8975) for k in range(8, 0, -1)])
+    small = size(PLAN, history)
+    late = size(PLAN, [Point(18_000 - k, 0.8975) for k in range(8, 0, -1)])
 
     assert 180 <= small <= 1800
     assert late >= small
 
 
 def test_no_large_round_is_bet_on_a_judge_without_signal() -> None:
-    assert round_size(PLAN, [Point(3000, 0.01), Point(6000, 0.05)]) <= 6000
+    assert size(PLAN, [Point(3000, 0.01), Point(6000, 0.05)]) <= 6000
+
+
+def test_matches_in_flight_count_against_the_budget() -> None:
+    plan = replace(PLAN, budget=1000)
+
+    assert round_size(plan, [], 900) == 100
+    assert decide(plan, [Point(500, 0.4)], 1000) == "budget"
