@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .actors.bracket import Progress, Stopped
 from .actors.models.prices import PRICED_AS, price_of
 from .jobs import Job
 from .patterns.ranking.score import score_against
@@ -52,7 +53,7 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
     ids = [job.prepared.ids[place] for place in places]
     scores = ranked.standing.column("score").to_numpy()
     table = ranking_table(job.prepared.frame, job.prepared.ids, ranked.standing)
-    stopped = progress.stopped or ("budget" if finished.halted == "budget" else None)
+    stopped = _stopped(finished, progress)
     result = RankResult(
         status=_status(finished, stopped),
         run_id=spec.run_id,
@@ -85,6 +86,13 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
     store.write_ranking(result.table)
     store.update({**result.to_json(), "notes": list(result.notes)})
     return result
+
+
+def _stopped(finished: Finished, progress: Progress) -> Stopped | None:
+    """Return what ended the ranking: a budget that ran out, unless the target came with it."""
+    if finished.halted == "budget" and progress.stopped != "target":
+        return "budget"
+    return progress.stopped
 
 
 def _status(finished: Finished, stopped: str | None) -> Status:

@@ -8,6 +8,8 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Literal
 
+import pyarrow as pa
+
 from .account import close_account, fail_account, open_account
 from .actors.errors import UsageError
 from .actors.faults import Faults
@@ -100,7 +102,9 @@ class Session:
         RunFailedError where there is no result.
         """
         job = self._plan(items, by, text, id, truth, ask, target, seed)
-        return self._wait(self._thread().submit(self._perform(job)))
+        table = self._thread().submit(asyncio.to_thread(items_table, job))
+        runtime = self._open()  # in the caller's thread, where Ray's signal handlers can be undone
+        return self._wait(self._thread().submit(self._perform(job, runtime, table.result())))
 
     async def arank(
         self,
@@ -116,7 +120,10 @@ class Session:
     ) -> RankResult:
         """Do as `rank` does, beside whatever else runs on the caller's loop."""
         job = self._plan(items, by, text, id, truth, ask, target, seed)
-        return await asyncio.wrap_future(self._thread().submit(self._perform(job)))
+        runtime = await asyncio.to_thread(self._open)
+        table = await asyncio.to_thread(items_table, job)
+        running = self._thread().submit(self._perform(job, runtime, table))
+        return await asyncio.wrap_future(running)
 
     def interrupt(self, *, cancel: bool = False) -> None:
         """Have the run under way make no new call; with *cancel*, take back those in flight."""
@@ -181,7 +188,7 @@ class Session:
             prepared, by, ask=ask, target=target, seed=seed, model=model, budget=self._budget
         )
 
-    async def _perform(self, job: Job) -> RankResult:
+    async def _perform(self, job: Job, runtime: Runtime, items: pa.RecordBatch) -> RankResult:
         folder = create_run()
         spec = RunSpec(
             run_id=folder.name,
@@ -195,9 +202,8 @@ class Session:
             faults=self._faults,
         )
         open_account(job, spec)
+        began = time.monotonic()
         try:
-            runtime, items = await asyncio.gather(self._open(), asyncio.to_thread(items_table, job))
-            began = time.monotonic()
             args = {"items": items, "by": job.by, "question": job.question}
             args |= {"target": job.target, "seed": job.seed}
             self._driver = Driver(runtime, key=api_key(), watch=self._watch)
@@ -209,20 +215,19 @@ class Session:
             self._driver = None
         return close_account(job, spec, finished, time.monotonic() - began)
 
-    async def _open(self) -> Runtime:
-        if self._runtime is None:
-            if self._kind == "inline":
-                self._runtime = InlineRuntime()
-            else:
-                from .supervisor.runtime.ray_runtime import start_ray
+    def _open(self) -> Runtime:
+        if self._runtime is not None:
+            return self._runtime
+        if self._kind == "inline":
+            self._runtime = InlineRuntime()
+            return self._runtime
+        from .supervisor.runtime.ray_runtime import start_ray
 
-                began = time.monotonic()
-                self._is_on_ray = True
-                workers = self._hosts + 2  # and a supervisor, and a bracket
-                self._runtime = await asyncio.to_thread(
-                    lambda: start_ray(workers=workers, preload=PRELOAD)
-                )
-                self.start_s = time.monotonic() - began
+        began = time.monotonic()
+        workers = self._hosts + 2  # and a supervisor, and a bracket
+        self._runtime = start_ray(workers=workers, preload=PRELOAD)
+        self._is_on_ray = True
+        self.start_s = time.monotonic() - began
         return self._runtime
 
     def _thread(self) -> LoopThread:

@@ -11,6 +11,9 @@ from ..actors.tables import OUTCOMES
 from ..supervisor.run import Run
 from .ranking.engine import PosteriorRanking
 
+UNASKED = {"over_budget", "cancelled", "skipped"}
+"""What becomes of requests that never left."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
@@ -53,7 +56,10 @@ async def rank(
 
 
 def outcomes_of(matches: pa.RecordBatch, replies: pa.RecordBatch) -> pa.RecordBatch:
-    """Return *matches* with their *replies* (row for row) as OUTCOMES: orders of items."""
+    """Return *matches* with their *replies* (row for row) as OUTCOMES: orders of items.
+
+    A match that was never asked, because the run had ended, is no outcome, and left out.
+    """
     shown = matches.column("shown")
     columns = {
         "shown": shown,
@@ -61,7 +67,9 @@ def outcomes_of(matches: pa.RecordBatch, replies: pa.RecordBatch) -> pa.RecordBa
         "grade": replies.column("grade"),
         "order": _orders(shown, replies.column("order")),
     }
-    return pa.record_batch([columns[field.name] for field in OUTCOMES], schema=OUTCOMES)
+    rows = pa.record_batch([columns[field.name] for field in OUTCOMES], schema=OUTCOMES)
+    statuses = columns["status"].to_pylist()
+    return rows.filter(pa.array([status not in UNASKED for status in statuses]))
 
 
 def _orders(shown: pa.Array, order: pa.Array) -> pa.Array:

@@ -1,0 +1,48 @@
+"""A bracket that dies is built again from what it was told, on every runtime."""
+
+import asyncio
+
+import numpy as np
+import pyarrow as pa
+
+from commedia.actors.questions import Question
+from commedia.actors.tables import OUTCOMES
+from commedia.patterns.ranking.engine import PosteriorRanking
+from commedia.supervisor.children import Intensity, RestartPolicy
+from commedia.supervisor.nursery import Nursery
+from commedia.supervisor.runtime.base import Runtime
+from commedia.supervisor.tournament import Tournament
+
+
+def outcomes(matches: pa.RecordBatch) -> pa.RecordBatch:
+    """Answer *matches*: the item with the higher number has more."""
+    shown = matches.column("shown").to_pylist()
+    grades = [int(np.sign(a - b)) for a, b in shown]
+    nothing = [None] * len(shown)
+    columns = [matches.column("shown"), ["ok"] * len(shown), grades, nothing]
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, OUTCOMES, strict=True)]
+    return pa.record_batch(arrays, schema=OUTCOMES)
+
+
+async def played(runtime: Runtime, *, kill_after: int | None) -> pa.RecordBatch:
+    """Return the standing after six rounds; the bracket is killed after one of them."""
+    nursery = Nursery(runtime, RestartPolicy(Intensity()), runtime.clock)
+    tournament = Tournament(nursery, PosteriorRanking(30, Question("pair"), seed=3))
+    await tournament.open()
+    for number in range(6):
+        matches = await tournament.next_matches(40)
+        if number == kill_after:
+            assert tournament._child is not None
+            runtime.kill(tournament._child.ref)
+        await tournament.record(outcomes(matches))
+    standing, _ = await tournament.standing()
+    assert len(nursery.deaths) == (0 if kill_after is None else 1)
+    await tournament.close()
+    return standing
+
+
+def test_a_new_bracket_stands_where_the_old_one_stood(runtime: Runtime) -> None:
+    whole = asyncio.run(played(runtime, kill_after=None))
+    killed = asyncio.run(played(runtime, kill_after=3))
+
+    assert killed.equals(whole)
