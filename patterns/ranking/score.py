@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import kendalltau, rankdata
 
 from .likelihood import Floats
 
@@ -28,6 +27,8 @@ def score_against(truth: Floats, scores: Floats) -> TruthScore:
     Kendall's tau-b; recall counts an item whose truth reaches the tenth highest; NDCG (Jarvelin &
     Kekalainen 2002) has the gain 2^grade - 1. Nothing to tell apart scores 0, and the cap says so.
     """
+    from scipy.stats import kendalltau  # here, as the import takes longer than its work
+
     if len(truth) == 0:
         return TruthScore(0.0, 0.0, 0.0, 0.0)
     top = min(TOP, len(truth))
@@ -53,6 +54,6 @@ def _tau_cap(truth: Floats) -> float:
 
 def _relevance(truth: Floats) -> Floats:
     """Return each item's grade, 0 to 5: a tie has the grade of its best place."""
-    place = rankdata(-truth, method="min")
+    place = 1 + np.searchsorted(np.sort(-truth), -truth)
     cut = np.array([max(1, round(share * len(truth))) for share in CUTS])
     return np.asarray((place[:, None] <= cut).sum(1), np.float64)
