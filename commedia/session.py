@@ -31,7 +31,7 @@ from .supervisor.runtime.inline_runtime import InlineRuntime
 from .supervisor.store import create_run
 
 BATCH_ROWS = 4096
-PRELOAD = ("commedia.supervisor.supervisor", "commedia.patterns.tournament", "scipy.special")
+PRELOAD = ("commedia.actors.judge", "scipy.special")
 
 
 class Session:

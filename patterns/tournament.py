@@ -1,6 +1,7 @@
 """Tournaments: put many items in order by asking judges about few of them at a time."""
 
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import pyarrow as pa
@@ -40,19 +41,17 @@ async def rank(
     """
     ranking = PosteriorRanking(items.num_rows, question, target=target, seed=seed)
     async with run.tournament(ranking) as bracket:
-        standing, progress = await bracket.standing()
-        while not run.halted:
-            matches = await bracket.next_matches(run.calls_left)
+        for number in count(1):
+            matches = await bracket.next_matches(0 if run.halted else run.calls_left)
             if matches.num_rows == 0:
                 break
-            with run.phase(f"Round {progress.rounds + 1}"):
+            with run.phase(f"Round {number}"):
                 replies = await run.map(run.judge, matches, by=by, items=items, question=question)
                 if run.dead_items:
                     await bracket.exclude(tuple(sorted(run.dead_items)))
                 await bracket.record(outcomes_of(matches, replies))
-                standing, progress = await bracket.standing()
-                await run.publish(standing, progress)
-    return Ranked(standing, progress)
+                await run.publish(*await bracket.standing())
+        return Ranked(*await bracket.standing())
 
 
 def outcomes_of(matches: pa.RecordBatch, replies: pa.RecordBatch) -> pa.RecordBatch:

@@ -49,9 +49,10 @@ class Execution:
         self.tally = Tally(is_simulated=spec.model.is_simulated)
         self._runtime = runtime
         self._note = note
-        self._nursery = Nursery(runtime, RestartPolicy(spec.intensity), self.clock)
         self._purse = Purse(spec.budget)
         self._log = Logbook(spec, self.clock)
+        policy = RestartPolicy(spec.intensity)
+        self._nursery = Nursery(runtime, policy, self.clock, self._log.event)
         self._starting: asyncio.Future[list[Child]] | None = None
         self._hosts: list[Child] = []
         self._gateway: Child | None = None

@@ -14,7 +14,15 @@ Prepare = Callable[[Ref], Awaitable[None]]
 """What a child is told after each start."""
 
 
+Tell = Callable[[str, str], None]
+"""Told what happened to whom: started, died, restarted."""
+
+
 async def _nothing(_: Ref) -> None:
+    return
+
+
+def _unheard(_kind: str, _text: str) -> None:
     return
 
 
@@ -37,8 +45,11 @@ class Child:
 class Nursery:
     """Owns the children of one run: one for one, by the restart policy."""
 
-    def __init__(self, runtime: Runtime, policy: RestartPolicy, clock: Clock) -> None:
+    def __init__(
+        self, runtime: Runtime, policy: RestartPolicy, clock: Clock, tell: Tell = _unheard
+    ) -> None:
         self.runtime = runtime
+        self._tell = tell
         self._policy = policy
         self._clock = clock
         self._children: list[Child] = []
@@ -47,6 +58,7 @@ class Nursery:
     async def start(self, spec: ChildSpec, prepare: Prepare = _nothing) -> Child:
         """Start a child of *spec*, and keep it until the end."""
         child = Child(spec, await self.runtime.start(spec.create(), spec.name), prepare)
+        self._tell("started", spec.name)
         self._children.append(child)
         await self._prepare(child)
         return child
@@ -61,11 +73,13 @@ class Nursery:
             if child.key != key:
                 return True
             self.deaths.append(f"{child.spec.name}: {why}")
+            self._tell("died", self.deaths[-1])
             if not self._policy.restarts(child.spec, died=True, why=why, now=self._clock.now()):
                 return False
             await self.runtime.stop(child.ref)
             child.ref = await self.runtime.start(child.spec.create(), child.spec.name)
             child.generation += 1
+            self._tell("restarted", child.spec.name)
         await self._prepare(child)
         return True
 
