@@ -27,6 +27,9 @@ LABELS: Final = (
 )
 
 
+_LABEL_NAMES: Final = tuple(field.name for field in LABELS)
+
+
 def labelled(schema: pa.Schema) -> pa.Schema:
     """Return *schema* with the two label columns that every table on the wire has."""
     return pa.schema([*schema, *LABELS])
@@ -149,7 +152,7 @@ def batch(
 
 def stamp(rows: pa.RecordBatch, *, integrity: int, provenance: int) -> pa.RecordBatch:
     """Return *rows* with labels set by whom they came from, whatever they claimed or lacked."""
-    names = [name for name in rows.schema.names if not name.startswith("_")]
+    names = [name for name in rows.schema.names if name not in _LABEL_NAMES]
     plain = rows.select(names)
     marks = [
         _column(v, f.type, rows.num_rows)
@@ -164,12 +167,13 @@ def bare(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def integrity_of(rows: pa.RecordBatch) -> int:
-    """Return the join of the rows' integrity: a table without labels is untrusted."""
-    if "_integrity" not in rows.schema.names:
+    """Return the join of the rows' integrity: a missing label reads as untrusted."""
+    if LABELS[0].name not in rows.schema.names:
         return UNTRUSTED
-    if rows.num_rows == 0:
-        return TRUSTED
-    return max(rows.column("_integrity").to_pylist(), default=TRUSTED)
+    labels = rows.column(LABELS[0].name)
+    if labels.type != LABELS[0].type or labels.null_count:
+        return UNTRUSTED
+    return int(labels.to_numpy().max(initial=TRUSTED))
 
 
 def concat(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
@@ -192,7 +196,11 @@ def encode(rows: pa.RecordBatch) -> bytes:
 def decode(
     data: bytes | pa.Buffer, schema: pa.Schema, *, max_bytes: int = MAX_BATCH_BYTES
 ) -> pa.RecordBatch:
-    """Read one batch of *schema* from another process; raises InvalidBatchError."""
+    """Read one batch of *schema* from another process; raises InvalidBatchError.
+
+    What Arrow's own validation lets through is refused here: nulls inside a list or a dictionary,
+    labels that nobody knows. Metadata is dropped, for labels are columns.
+    """
     name = ", ".join(schema.names[:3]) + ", ..."
     if len(data) > max_bytes:
         raise InvalidBatchError(name, f"{len(data):,} bytes are more than {max_bytes:,}")
@@ -205,17 +213,22 @@ def decode(
             raise InvalidBatchError(name, f"it holds {len(batches)} batches instead of one")
         batches[0].validate(full=True)
     except (pa.ArrowException, OSError) as error:
-        raise InvalidBatchError(name, str(error).splitlines()[0]) from error
-    _check_nulls(batches[0], schema, name)
-    return batches[0]
-
-
-def _check_nulls(rows: pa.RecordBatch, schema: pa.Schema, name: str) -> None:
+        raise InvalidBatchError(name, str(error).partition("\n")[0]) from error
+    rows = pa.record_batch(batches[0].columns, schema=schema)
+    if rows.nbytes > max_bytes:
+        raise InvalidBatchError(name, f"unpacked, it has more than {max_bytes:,} bytes")
     for field, column in zip(schema, rows.columns, strict=True):
-        if not field.nullable and column.null_count:
+        if (column.null_count and not field.nullable) or _has_inner_nulls(column):
             raise InvalidBatchError(name, f"column {field.name} has nulls")
-    if rows.num_rows and integrity_of(rows) > UNTRUSTED:
+    if integrity_of(rows) > UNTRUSTED:
         raise InvalidBatchError(name, "an integrity label is unknown")
+    return rows
+
+
+def _has_inner_nulls(column: pa.Array) -> bool:
+    if isinstance(column, pa.DictionaryArray):
+        return bool(column.dictionary.null_count)
+    return isinstance(column, pa.ListArray) and bool(column.flatten().null_count)
 
 
 def _column(value: Any, kind: pa.DataType, rows: int) -> pa.Array:  # Any: whatever Arrow reads
@@ -246,7 +259,12 @@ def words(values: Iterable[str | None]) -> pa.Array:
 
 
 def replace_columns(rows: pa.RecordBatch, columns: dict[str, Any]) -> pa.RecordBatch:
-    """Return *rows* with *columns* in place of their own of that name; labels stay."""
+    """Return *rows* with *columns* in place of their own of that name; labels stay.
+
+    Raises ValueError for a label, and for a column that *rows* lack.
+    """
+    if alien := columns.keys() - ({*rows.schema.names} - {*_LABEL_NAMES}):
+        raise ValueError(f"no columns to replace: {', '.join(sorted(alien))}")
     arrays = [
         _column(columns[f.name], f.type, rows.num_rows)
         if f.name in columns
