@@ -15,29 +15,42 @@ from .tables import CLOSED, TRUSTED, UNTRUSTED
 MAY_READ: Final = {"judge": UNTRUSTED, "verifier": UNTRUSTED, "reader": UNTRUSTED, "worker": CLOSED}
 """The least trusted text that each role may see."""
 
-_TAG = re.compile(r"<(?=\s*/?\s*(?:item|first|second)\b)", re.IGNORECASE)
+TAGS: Final = ("item", "first", "second")
+"""The tags that fence texts; no text can hold one of them."""
+
+_TAG = re.compile(rf"<(?=\s*/?\s*(?:{'|'.join(TAGS)})\b)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of a prompt: its text, and how far it is trusted; *tag* fences it off."""
+    """A piece of a prompt: its text, and how far it is trusted; *tag* fences it off.
+
+    A tag is one of TAGS, with or without attributes; any other is a ValueError.
+    """
 
     text: str
     integrity: int = TRUSTED
     tag: str | None = None
     source: str = "program"
 
+    def __post_init__(self) -> None:
+        if self.tag is not None and self._tag_name not in TAGS:
+            raise ValueError(f"the tag {self.tag!r} is none of {', '.join(TAGS)}")
+
     def render(self) -> str:
         """Return the text; inside its tags, where nothing in it can open or close one of ours."""
         if self.tag is None:
             return self.text
-        name = self.tag.split()[0]
-        return f"<{self.tag}>\n{fence(self.text)}\n</{name}>\n"
+        return f"<{self.tag}>\n{fence(self.text)}\n</{self._tag_name}>\n"
 
     @property
     def tokens(self) -> int:
         """The estimated tokens of the rendered text."""
         return estimate_tokens(self.render())
+
+    @property
+    def _tag_name(self) -> str:
+        return (self.tag or "").partition(" ")[0]
 
 
 def fence(text: str) -> str:
