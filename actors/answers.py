@@ -5,7 +5,6 @@ Schemas use only what strict structured output supports everywhere: enums, array
 """
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,7 +21,6 @@ _GRADED: Final = {
     "more second": -1,
     "much more second": -2,
 }
-_FENCED = re.compile(r"^\s*```(?:json)?\s*(.*?)\s*```\s*$", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +45,12 @@ def parse_answer(question: Question, text: str) -> Verdict:
 
     A list with missing or repeated places counts up to the first repetition, if two are left.
     """
-    fenced = _FENCED.match(text)
     try:
-        value = json.loads(fenced[1] if fenced else text)
+        value = json.loads(_unfenced(text), object_pairs_hook=_once)
+        flaw = next(Draft202012Validator(answer_schema(question)).iter_errors(value), None)
     except (ValueError, RecursionError) as error:
         raise InvalidAnswerError("the answer is not JSON") from error
-    for flaw in Draft202012Validator(answer_schema(question)).iter_errors(value):
+    if flaw is not None:
         where = "/".join(str(part) for part in flaw.absolute_path) or "the answer"
         raise InvalidAnswerError(f"{where} does not fit the schema ({flaw.validator})")
     if question.kind != "list":
@@ -78,9 +76,24 @@ def _object(name: str, value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _prefix(places: list[int]) -> tuple[int, ...]:
+def _unfenced(text: str) -> str:
+    """Return what stands inside a Markdown fence, if *text* is one."""
+    text = text.strip()
+    if len(text) >= 6 and text.startswith("```") and text.endswith("```"):
+        return text[3:-3].removeprefix("json")
+    return text
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of *pairs*; one that says two things of a name says nothing."""
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise InvalidAnswerError("the answer has a name twice")
+    return dict(pairs)
+
+
+def _prefix(places: list[float]) -> tuple[int, ...]:
     order: list[int] = []
-    for place in places:
+    for place in map(int, places):  # to JSON Schema, 1.0 is an integer as well
         if place - 1 in order:
             break
         order.append(place - 1)

@@ -1,5 +1,6 @@
 """The three questions a judge can be asked, and how its answer is written down."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,7 +29,7 @@ class Question:
         if text == "graded":
             return cls("graded")
         kind, _, size = text.partition(":")
-        if kind == "list" and size.isdecimal() and 2 <= int(size) <= 50:
+        if kind == "list" and re.fullmatch("[0-9]{1,2}", size) and 2 <= int(size) <= 50:
             return cls("list", int(size))
         raise UsageError(f"question {text!r} is none of pair, graded, list:K (K from 2 to 50)")
 
