@@ -62,8 +62,8 @@ REFERENCE = JudgeProfile(name="sim:reference", per_pair=0.0, per_order=0.0)
 class Bench:
     """A judge at work: its profile, its seed, and what is true of each item.
 
-    *utility* is in logits, *keys* are `text_keys` of the item ids, *fresh* the key of the call
-    spec without items and repeat (role, task, by, variant).
+    *utility* is in logits, *keys* are `text_keys` of the item ids: a judge knows items by their
+    ids, never by their rows.
     """
 
     profile: JudgeProfile

@@ -17,8 +17,13 @@ _M2 = np.uint64(0x94D049BB133111EB)
 
 def text_key(*parts: object) -> np.uint64:
     """Return a 64-bit key of *parts*, the same in every process."""
-    text = "\x1f".join(str(part) for part in parts)
+    text = "\x1f".join(_escaped(str(part)) for part in parts)
     return np.uint64(int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little"))
+
+
+def _escaped(part: str) -> str:
+    """Return *part* so that no two sequences of parts join to the same text."""
+    return part.replace("\x1e", "\x1e\x1e").replace("\x1f", "\x1e\x1f")
 
 
 def text_keys(texts: list[str]) -> Keys:
@@ -39,8 +44,8 @@ def mix(*keys: Any) -> Keys:  # Any: arrays and scalars of uint64, broadcast tog
 
 
 def uniform(keys: Keys) -> Floats:
-    """Return draws from (0, 1), one a key: 53 bits, never an end."""
-    return ((keys >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
+    """Return draws from (0, 1), one a key: 52 bits, as a 53rd would round up to 1."""
+    return ((keys >> np.uint64(12)).astype(np.float64) + 0.5) / 2.0**52
 
 
 def normal(keys: Keys) -> Floats:

@@ -4,7 +4,7 @@ import numpy as np
 
 from .keyed import Floats
 
-_LEVELS = 600
+_CELLS = 4096
 
 
 def utilities(truth: Floats, accuracy: float) -> Floats:
@@ -31,14 +31,15 @@ def _scale(levels: Floats, counts: Floats, accuracy: float) -> float:
     from scipy.optimize import brentq
     from scipy.special import expit
 
-    if len(levels) > _LEVELS:  # so many levels are a smooth curve: evenly spaced ones stand for it
-        picked = np.linspace(0, len(levels) - 1, _LEVELS).round().astype(int)
-        levels, counts = levels[picked], counts[picked]
-    i, j = np.triu_indices(len(levels), 1)
-    gaps, weights = levels[j] - levels[i], counts[i] * counts[j]
-    weights /= weights.sum()
+    step = (levels[-1] - levels[0]) / (_CELLS - 1)
+    mass = np.bincount(((levels - levels[0]) / step).round().astype(int), counts)
+    pairs = np.correlate(mass, mass, "full")[_CELLS - 1 :]  # by distance in cells: whole numbers
+    pairs[0] = (pairs[0] - (counts**2).sum()) / 2  # unequal truths in the same cell
+    gaps = np.arange(_CELLS) * step
+    gaps[0] = step / 3  # what two random points of a cell are apart
+    weights = pairs / pairs.sum()
 
     def excess(scale: float) -> float:
         return float((weights * expit(scale * gaps)).sum()) - accuracy
 
-    return float(brentq(excess, 1e-6, 1e6, xtol=1e-9))
+    return float(brentq(excess, 0.0, 1e9, xtol=1e-9))
