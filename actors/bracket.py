@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 import pyarrow as pa
 
-from .actor import Actor, Envelope, Message
+from .actor import Actor, Context, Envelope, Message
 from .tables import (
     CLOSED,
     MATCHES_SENT,
@@ -108,9 +109,19 @@ class Bracket(Actor):
     def __init__(self, ranking: Ranking) -> None:
         self._ranking = ranking
 
+    async def on_start(self, context: Context) -> None:
+        """Start the one thread that touches the ranking: a question taken back goes on in it."""
+        await super().on_start(context)
+        self._thread = ThreadPoolExecutor(1, "bracket")
+
+    async def on_stop(self) -> None:
+        """Let the thread end when it is done."""
+        self._thread.shutdown(wait=False)
+
     async def receive(self, envelope: Envelope) -> AsyncIterator[Envelope]:
-        """Answer with matches, progress or the standing; the fit runs in a thread of its own."""
-        yield await asyncio.to_thread(self._reply, envelope)
+        """Answer with matches, progress or the standing; one message after the other."""
+        loop = asyncio.get_running_loop()
+        yield await loop.run_in_executor(self._thread, self._reply, envelope)
 
     def _reply(self, envelope: Envelope) -> Envelope:
         ranking = self._ranking

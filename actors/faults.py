@@ -36,10 +36,11 @@ class Faulty(Actor):
         """Answer as the actor would, or fall."""
         is_batch = isinstance(envelope.body, Ask)
         self._batches += is_batch
+        falls_here = is_batch and self._batches == self._faults.batch
         if self._handles_a_fatal_item(envelope) or (is_batch and self._faults.always):
             self.context.die()
         async for reply in self._actor.receive(envelope):
-            if is_batch and self._batches == self._faults.batch and reply.table is not None:
+            if falls_here and reply.table is not None:
                 half = reply.batch()
                 yield Envelope(reply.body, half.slice(0, half.num_rows // 2))
                 self.context.die()

@@ -25,6 +25,8 @@ class SimulatedJudge:
     reads_prompts = False
 
     def __init__(self, spec: ModelSpec, items: pa.RecordBatch) -> None:
+        import scipy.special  # noqa: F401 - while others still start, not with the first answer
+
         self._spec = spec
         self._keys = text_keys(items.column("id").to_pylist())
         self._utility = items.column("utility").to_numpy(zero_copy_only=False)
@@ -33,20 +35,19 @@ class SimulatedJudge:
         """Yield one batch with every reply, in the order of the requests."""
         columns = [requests.column(name) for name in ("task", "by", "variant")]
         codes = np.stack([column.indices.to_numpy() for column in columns], axis=1)
-        parts = []
+        parts, places = [], [np.zeros(0, np.int64)]
         for code in np.unique(codes, axis=0):
-            rows = pa.array(np.flatnonzero((codes == code).all(axis=1)))
+            places.append(np.flatnonzero((codes == code).all(axis=1)))
             kind = [c.dictionary[i].as_py() for c, i in zip(columns, code, strict=True)]
-            parts.append(self._replies(requests.take(rows), *kind))
-        replies = concat(parts, REPLIES)
-        order = np.argsort(replies.column("call_id").to_numpy(), kind="stable")
-        yield replies.take(pa.array(order))
+            parts.append(self._replies(requests.take(pa.array(places[-1])), *kind))
+        order = np.argsort(np.concatenate(places))
+        yield concat(parts, REPLIES).take(pa.array(order))
 
     def _replies(
         self, requests: pa.RecordBatch, task: str, by: str, variant: str
     ) -> pa.RecordBatch:
         question = Question.parse(task)
-        shown = requests.column("items").flatten().to_numpy().reshape(requests.num_rows, -1)
+        shown = requests.column("items").flatten().to_numpy().reshape(-1, question.size)
         repeat = requests.column("repeat").to_numpy()
         bench = Bench(self._spec.profile, self._spec.seed, by, self._utility, self._keys)
         answers = bench.answer(question, shown, variant=variant, repeat=repeat)
