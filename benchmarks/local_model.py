@@ -34,6 +34,7 @@ def serve(port: int, threads: int) -> str:
     params.n_ctx, params.n_parallel = SLOTS * TOKENS_A_SLOT, SLOTS
     params.port, params.use_jinja = port, True
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    params.cpuparams.poll = params.cpuparams_batch.poll = 0  # share the cores: no busy waiting
     _SERVERS.append(xllamacpp.Server(params))
     return f"http://127.0.0.1:{port}"
 

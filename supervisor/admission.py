@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from .budget import Amount, Ledger
-from .retry import Breaker
+from .retry import UNUSABLE, Breaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,33 @@ class Refused:
 
 
 @dataclass(slots=True)
+class Window:
+    """How many calls may be in flight: at most *most*, fewer where replies are slow.
+
+    It starts small, grows by one with every quick reply, and is halved when replies take most of
+    their deadline or the server says that it is overloaded; then it learns from as many replies as
+    it is wide before it is halved again.
+    """
+
+    most: int
+    width: int = 8
+    deaf: int = 0
+
+    def __post_init__(self) -> None:
+        self.width = min(self.width, self.most)
+
+    def note(self, *, took: float, is_pushed_back: bool) -> None:
+        """Take in one attempt: the share of its deadline that it *took*, and how it went."""
+        self.deaf = max(self.deaf - 1, 0)
+        if is_pushed_back or took > 0.5:
+            if not self.deaf:
+                self.width = max(self.width // 2, 1)
+                self.deaf = self.width
+        elif took < 0.125:
+            self.width = min(self.width + 1, self.most)
+
+
+@dataclass(slots=True)
 class Desk:
     """Admits requests within the budget, behind the breaker, after the waits that servers ask for.
 
@@ -44,7 +71,8 @@ class Desk:
     def admit(self, bound: Amount, *, now: float) -> Admitted | Wait | Refused:
         """Decide on a request that takes at most *bound*."""
         if self.breaker.is_open:
-            return Refused("failed", str(self.breaker.cause))
+            status = "skipped" if self.breaker.cause == UNUSABLE else "failed"
+            return Refused(status, str(self.breaker.cause))
         if self.is_draining:
             return Refused("cancelled", "stopped")
         if self.ledger.overruns:

@@ -11,10 +11,11 @@ from ..actors.errors import InvalidAnswerError
 from ..actors.models.prices import Price, price_of
 from ..actors.models.replies import Reply
 from ..actors.models.wire import Attempt, Client, Request, Usage, most_tokens_in
-from .admission import Admitted, Desk, Refused, Wait
+from .admission import Admitted, Desk, Refused, Wait, Window
 from .budget import Amount
 from .retry import Again, GiveUp, Patience, after_failure
 
+_PUSHED_BACK: Final = frozenset({"timeout", "overloaded", "rate_limited"})
 _DATED: Final = re.compile(r"-\d{8}$")
 
 
@@ -67,6 +68,7 @@ class Caller:
     clock: Clock
     price: Price | None
     timeout_s: float
+    window: Window
     tally: Tally = field(default_factory=Tally)
     patience: Patience = field(default_factory=Patience)
     bell: Bell = field(default_factory=Bell)
@@ -126,12 +128,17 @@ class _Call:
         self.attempts += 1
         self._caller.tally.requests += 1
         attempt = Attempt("dropped")  # what is true if this task is cancelled while it waits
+        left_s = max(self._ends_at - now, 0.001)
         try:
             attempt = await self._caller.client.attempt(
-                self._request, max_tokens=room, timeout_s=max(self._ends_at - now, 0.001)
+                self._request, max_tokens=room, timeout_s=left_s
             )
         finally:
             self._settle(admitted.reservation, attempt)
+        self._caller.window.note(
+            took=(self._caller.clock.now() - now) / self._caller.timeout_s,
+            is_pushed_back=attempt.outcome in _PUSHED_BACK,
+        )
         return attempt
 
     async def _admit(self, bound: Amount) -> Admitted | Refused:

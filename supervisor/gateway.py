@@ -18,9 +18,10 @@ from ..actors.models.replies import Reply, reply_batch
 from ..actors.models.scripted import ScriptedClient
 from ..actors.models.wire import Client, Request
 from ..actors.questions import Question
-from .admission import Desk
+from .admission import Desk, Window
 from .budget import NOTHING, Amount, Budget, Ledger
 from .calls import Caller, Tally, known_price
+from .slots import Slots
 
 PIECE_S: Final = 0.05
 """Replies travel in pieces: those of so many seconds together."""
@@ -93,7 +94,8 @@ class Gateway(Actor):
         await super().on_start(context)
         self._desk = Desk(Ledger(self._budget, self._spent))
         self._flights: dict[int, _Flight] = {}
-        self._slots = asyncio.Semaphore(self._model.in_flight)
+        self._window = Window(self._model.in_flight)
+        self._slots = Slots(self._window)
         self._ready = asyncio.Event()
         self._caller: Caller | None = None
         if self._model.script is not None:
@@ -140,6 +142,7 @@ class Gateway(Actor):
             self.context.clock,
             known_price(self._model.name),
             self._model.timeout_s,
+            self._window,
         )
         self._ready.set()
 

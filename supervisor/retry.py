@@ -15,6 +15,8 @@ MAX_ATTEMPTS: Final = 6
 """Attempts of one question: a re-ask is another question."""
 MAX_REASKS: Final = 4
 MAX_UNKNOWN: Final = 2
+MAX_BARREN: Final = 50
+UNUSABLE: Final = "unusable"
 LONGEST_WAIT_S: Final = 300.0
 """A server that asks for more patience than this does not get it."""
 
@@ -89,18 +91,24 @@ def after_failure(
 
 @dataclass(slots=True)
 class Breaker:
-    """Opens when calls keep failing on one cause with no success between: then all fail at once.
+    """Opens when calls keep failing with nothing better between: then all others end at once.
 
-    Five calls for a cause that no patience mends (key, quota, model's name), twenty for others.
+    Five calls for a cause that no patience mends (key, quota, model's name), twenty for others, and
+    fifty without a usable answer, whatever the cause: then it is `unusable`.
     """
 
     cause: str | None = None
     in_a_row: int = 0
+    barren: int = 0
     is_open: bool = False
 
     def note(self, reason: str | None) -> None:
-        """Take in how a call ended: None is an answer, whatever it says."""
+        """Take in how a call ended: None is a usable answer."""
         if self.is_open:
+            return
+        self.barren = 0 if reason is None else self.barren + 1
+        if self.barren >= MAX_BARREN:
+            self.cause, self.is_open = UNUSABLE, True
             return
         limit = 5 if reason in _FIVE else 20 if reason in _TWENTY else 0
         if not limit:

@@ -189,7 +189,7 @@ class Request:
 
 def most_tokens_out(question: Question, *, thinks: bool = False) -> int:
     """Return the most tokens that an answer to *question* may take."""
-    room = 64 + (16 * question.size if question.kind == "list" else 0)
+    room = 64 + (8 * question.size if question.kind == "list" else 0)
     return room + THINKING_ROOM if thinks else room
 
 
@@ -261,6 +261,8 @@ def read_error(status: int, message: str) -> tuple[Outcome, str | None]:
     """Return the outcome of a response with an error *status*, and a closed word for its cause."""
     if status in (400, 422) and re.search(r"output_(config|format)|json_schema", message):
         return "no_strict_form", None
+    if status == 400 and re.search(r"context.{0,20}(size|window|length)", message, re.IGNORECASE):
+        return "bad_request", "context_window"
     if status in _ERRORS:
         return _ERRORS[status]
     if status in (408, 409) or status >= 500:

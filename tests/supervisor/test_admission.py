@@ -1,6 +1,6 @@
 """The admission desk decides from facts and the time alone."""
 
-from commedia.supervisor.admission import Admitted, Desk, Refused, Wait
+from commedia.supervisor.admission import Admitted, Desk, Refused, Wait, Window
 from commedia.supervisor.budget import Amount, Budget, Ledger
 
 
@@ -58,3 +58,31 @@ def test_a_bound_that_did_not_hold_closes_the_desk() -> None:
     door.ledger.settle(first.reservation, Amount(tokens=11))
 
     assert door.admit(Amount(tokens=1), now=0) == Refused("over_budget", "overrun")
+
+
+def test_the_window_grows_with_quick_replies_up_to_its_size() -> None:
+    window = Window(most=10)
+    assert window.width == 8
+    for _ in range(5):
+        window.note(took=0.01, is_pushed_back=False)
+
+    assert window.width == 10
+    assert Window(most=3).width == 3
+
+
+def test_slow_replies_halve_it_once_for_as_many_as_are_in_flight() -> None:
+    window = Window(most=64, width=32)
+    for _ in range(17):
+        window.note(took=1.0, is_pushed_back=True)
+
+    assert window.width == 8
+    for _ in range(100):
+        window.note(took=0.9, is_pushed_back=False)
+    assert window.width == 1
+
+
+def test_replies_of_middling_speed_leave_it_alone() -> None:
+    window = Window(most=64, width=32)
+    window.note(took=0.3, is_pushed_back=False)
+
+    assert window.width == 32

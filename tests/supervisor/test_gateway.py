@@ -193,6 +193,15 @@ def test_a_model_that_never_mends_its_answers_is_asked_once() -> None:
     assert {reply["status"] for reply in replies} == {"invalid"}
 
 
+def test_fifty_unusable_answers_in_a_row_end_the_asking() -> None:
+    cut = Attempt("truncated", "Well", Usage(5, 64))
+    replies, spending = scripted(lambda row: cut, rows=300, in_flight=1)
+    statuses = [reply["status"] for reply in replies]
+
+    assert statuses == ["truncated"] * 50 + ["skipped"] * 250
+    assert replies[-1]["reason"] == spending.broken == "unusable"
+
+
 def test_what_may_pass_is_tried_again() -> None:
     faults = ["rate_limited", "overloaded", "unreachable", "overloaded", "rate_limited"]
 

@@ -95,13 +95,17 @@ def test_an_endpoint_that_is_down_opens_it_after_twenty() -> None:
     assert breaker.is_open
 
 
-def test_broken_answers_and_refusals_never_open_it() -> None:
+def test_fifty_calls_in_a_row_without_a_usable_answer_open_it() -> None:
     breaker = Breaker()
-    for _ in range(100):
+    for _ in range(3):
+        for reason in ["schema", "refusal", "auth", "max_tokens"] * 12:
+            breaker.note(reason)
+        assert not breaker.is_open
+        breaker.note(None)
+    for _ in range(50):
         breaker.note("schema")
-        breaker.note("refusal")
 
-    assert not breaker.is_open
+    assert breaker.is_open and breaker.cause == "unusable"
 
 
 def test_a_model_that_never_mends_an_answer_is_not_re_asked() -> None:
