@@ -31,7 +31,6 @@ from .supervisor.runtime.inline_runtime import InlineRuntime
 from .supervisor.store import create_run
 
 BATCH_ROWS = 4096
-PRELOAD = ("commedia.actors.judge", "scipy.special")
 
 
 class Session:
@@ -224,8 +223,7 @@ class Session:
         from .supervisor.runtime.ray_runtime import start_ray
 
         began = time.monotonic()
-        workers = self._hosts + 2  # and a supervisor, and a bracket
-        self._runtime = start_ray(workers=workers, preload=PRELOAD)
+        self._runtime = start_ray()
         self._is_on_ray = True
         self.start_s = time.monotonic() - began
         return self._runtime

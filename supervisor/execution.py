@@ -53,9 +53,9 @@ class Execution:
         self._log = Logbook(spec, self.clock)
         policy = RestartPolicy(spec.intensity)
         self._nursery = Nursery(runtime, policy, self.clock, self._log.event)
-        self._starting: asyncio.Future[list[Child]] | None = None
-        self._hosts: list[Child] = []
+        self._hosts: list[asyncio.Task[Child]] = []
         self._gateway: Child | None = None
+        self._ready: list[asyncio.Task[Child]] = []
         self._items: pa.RecordBatch | None = None
         self._tokens: TokenCount | None = None
         self._stage: Stage | None = None
@@ -65,19 +65,20 @@ class Execution:
         self._noted_at = 0.0
 
     async def open(self) -> None:
-        """Start the gateway, where the model needs one, and begin to start the hosts."""
+        """Start the gateway, where the model needs one, and begin to start the first host.
+
+        The others start with the first stage: until then a bracket has the machine to itself.
+        """
         if not self.spec.model.is_simulated:
             gateway = ChildSpec("gateway", self._new_gateway, Restart.TEMPORARY)
             self._gateway = await self._nursery.start(gateway)
             self._note(GatewayStarted(gateway=self._gateway.ref))
-        specs = [self._host_spec(number) for number in range(self.spec.hosts)]
-        starting = asyncio.gather(*(self._nursery.start(spec) for spec in specs))
-        self._starting = asyncio.ensure_future(starting)
+        self._start_hosts(1)
 
     async def close(self) -> None:
         """Stop every child."""
-        if self._starting is not None:
-            await asyncio.wait([self._starting])
+        if self._hosts:
+            await asyncio.wait(self._hosts)
         await self._nursery.stop_all()
 
     async def settle(self) -> Tally:
@@ -159,7 +160,7 @@ class Execution:
             batch_rows=self.spec.batch_rows,
             dead_items=self.dead_items,
         )
-        self._stage = Stage(requests, dealer, self._hosts, self._nursery, self._count)
+        self._stage = Stage(requests, dealer, self._ready, self._nursery, self._count)
         alarm = asyncio.create_task(self._end_in_time())
         try:
             return await self._stage.run()
@@ -175,14 +176,24 @@ class Execution:
             await self.halt("budget")
 
     async def _attach(self, items: pa.RecordBatch) -> None:
-        assert self._starting is not None, "an execution is opened before it is asked"
         self._items = items
-        self._tokens = TokenCount.of(items.column("text").to_pylist())
-        self._hosts = await self._starting
+        self._start_hosts(self.spec.hosts)
         artifact = await self._runtime.put(items)
-        await asyncio.gather(
-            *(self._nursery.prepare_again(host, self._attaching(artifact)) for host in self._hosts)
-        )
+        attach = self._attaching(artifact)
+        self._ready = [asyncio.create_task(self._made_ready(host, attach)) for host in self._hosts]
+        self._tokens = TokenCount.of(items.column("text").to_pylist())
+
+    def _start_hosts(self, count: int) -> None:
+        """Begin to start hosts until there are *count*."""
+        for number in range(len(self._hosts), count):
+            start = self._nursery.start(self._host_spec(number))
+            self._hosts.append(asyncio.create_task(start))
+
+    async def _made_ready(self, starting: "asyncio.Task[Child]", attach: Prepare) -> Child:
+        """Return a host that has started and was told what it judges."""
+        host = await starting
+        await self._nursery.prepare_again(host, attach)
+        return host
 
     def _attaching(self, artifact: Artifact) -> Prepare:
         gateway = self._gateway.ref if self._gateway is not None else None

@@ -23,11 +23,14 @@ Watch = Callable[[pa.RecordBatch], None]
 
 @dataclass
 class Stage:
-    """Deals *requests* to *hosts* until each row is answered, given up, or taken back."""
+    """Deals *requests* to *hosts* until each row is answered, given up, or taken back.
+
+    A host that is still starting joins when it can; the others do not wait for it.
+    """
 
     requests: pa.RecordBatch
     dealer: Dealer
-    hosts: Sequence[Child]
+    hosts: "Sequence[asyncio.Task[Child]]"
     nursery: Nursery
     watch: Watch
 
@@ -43,9 +46,9 @@ class Stage:
         """Return the replies, row for row as the requests; raises what ends the run."""
         try:
             async with asyncio.TaskGroup() as workers:
-                for host in self.hosts:
+                for starting in self.hosts:
                     for _ in range(WINDOW):
-                        workers.create_task(self._work(host))
+                        workers.create_task(self._join(starting))
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
         return self._assembled()
@@ -63,6 +66,21 @@ class Stage:
         for asking in list(self._askings):
             asking.cancel()
         await self._wake()
+
+    async def _join(self, starting: "asyncio.Task[Child]") -> None:
+        """Work with a host once it has started, unless all is done by then."""
+        done = asyncio.create_task(self._until_done())
+        try:
+            await asyncio.wait([starting, done], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            done.cancel()
+        if starting.done():
+            await self._work(starting.result())
+
+    async def _until_done(self) -> None:
+        while not (self.dealer.is_done or self._is_cancelled):
+            async with self._changed:
+                await self._changed.wait()
 
     async def _work(self, host: Child) -> None:
         while not self._is_cancelled:

@@ -24,7 +24,7 @@ def shared_ray() -> Iterator[Callable[[], Runtime]]:
     """The one Ray of the test run, started when the first test needs it."""
     from commedia.supervisor.runtime.ray_runtime import RayRuntime, start_ray, stop_ray
 
-    start_ray(workers=4, preload=("commedia.supervisor.supervisor",))
+    start_ray()
     yield RayRuntime
     stop_ray()
 

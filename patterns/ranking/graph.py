@@ -1,7 +1,8 @@
 """The weighted graph of matches: its Laplacian plus a prior is the posterior's precision."""
 
+from typing import Any
+
 import numpy as np
-import scipy.sparse as sp
 
 from .likelihood import Floats, Ints
 
@@ -31,10 +32,12 @@ class Graph:
             merged = np.add.reduceat(weights[self._order], self._starts)
         return Precision(self, merged, prior)
 
-    def adjacency(self, merged: Floats) -> sp.csr_array:
-        """Return the symmetric matrix of the *merged* edge weights."""
+    def adjacency(self, merged: Floats) -> Any:  # Any: scipy's sparse arrays are untyped
+        """Return the symmetric sparse matrix of the *merged* edge weights."""
+        from scipy.sparse import csr_array  # here, as matches are asked before it is needed
+
         parts = (merged[self._mirror], self._columns, self._ends)
-        return sp.csr_array(parts, shape=(self.n, self.n))
+        return csr_array(parts, shape=(self.n, self.n))
 
 
 class Precision:

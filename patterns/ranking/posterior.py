@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
 
 from .graph import Graph, Precision
 from .likelihood import Bools, Floats, Ints, Judge, Likelihood, PairLikelihood
@@ -120,6 +119,8 @@ def _expected_tau(mean: Floats, variance: Floats, sample: Floats) -> float:
 
 def _agreement(mean: Floats, variance: Floats, lag: int) -> float:
     gap = (mean[:-lag] - mean[lag:]) / np.sqrt(variance[:-lag] + variance[lag:])
+    from scipy.special import ndtr  # here, as matches are asked before it is needed
+
     return float(np.mean(2.0 * ndtr(gap) - 1.0))
 
 
@@ -138,5 +139,7 @@ def rank_intervals(
     ranks = np.empty((n, RANK_DRAWS))
     np.put_along_axis(ranks, np.argsort(-sample, axis=0), np.arange(1.0, n + 1.0)[:, None], 0)
     middle = ranks.mean(1)
+    from scipy.special import stdtrit
+
     reach = stdtrit(RANK_DRAWS - 1, 0.95) * ranks.std(1, ddof=1)
     return np.clip(middle - reach, 1.0, n), np.clip(middle + reach, 1.0, n)
