@@ -12,7 +12,8 @@ from .jobs import Job
 from .patterns.ranking.score import score_against
 from .patterns.tournament import Ranked
 from .results import RankResult, Status, digest, ranking_table, with_provenance
-from .supervisor.orders import Finished, RunSpec, Tally
+from .supervisor.execution import SILENT_CALLS
+from .supervisor.orders import Finished, RunSpec
 from .supervisor.store import RunStore
 
 CLUELESS = 0.3
@@ -77,7 +78,7 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
         truth=_truth(job, places, scores),
         output=str(spec.folder / "ranking.parquet"),
         digest=digest(ids, scores.tolist()),
-        notes=(*progress.notes, *_notes(job, tally, ranked)),
+        notes=(*progress.notes, *_notes(job, finished)),
         table=with_provenance(
             table, run_id=spec.run_id, model=job.model.name, simulated=tally.is_simulated
         ),
@@ -89,10 +90,11 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
 
 
 def _stopped(finished: Finished, progress: Progress) -> Stopped | None:
-    """Return what ended the ranking: a budget that ran out, unless the target came with it."""
-    if finished.halted == "budget" and progress.stopped != "target":
-        return "budget"
-    return progress.stopped
+    """Return what ended the ranking: what halted the run, unless the target came with it."""
+    if progress.stopped == "target":
+        return "target"
+    halted: dict[str | None, Stopped] = {"budget": "budget", "silence": "data"}
+    return halted.get(finished.halted, progress.stopped)
 
 
 def _status(finished: Finished, stopped: str | None) -> Status:
@@ -121,8 +123,10 @@ def _truth(job: Job, places: Any, scores: Any) -> dict[str, float | None] | None
     return {name: float(value) for name, value in scored.items()}
 
 
-def _notes(job: Job, tally: Tally, ranked: Ranked) -> list[str]:
+def _notes(job: Job, finished: Finished) -> list[str]:
     notes = []
+    ranked: Ranked = finished.value
+    tally = finished.tally
     scores = ranked.standing.column("score").to_numpy()
     if len(scores) > 1 and np.ptp(scores) == 0:
         notes.append("nothing tells the rows apart: all scores are equal")
@@ -133,6 +137,8 @@ def _notes(job: Job, tally: Tally, ranked: Ranked) -> list[str]:
             f"this judge carries no information about {job.by!r}: its answers do not depend on "
             "the texts enough to rank them, so do not trust this order"
         )
+    if finished.halted == "silence":
+        notes.append(f"{SILENT_CALLS} calls in a row had no usable answer, so the run was ended")
     if tally.deaths:
         notes.append(f"{len(tally.deaths)} times a process died and was started again")
     return notes

@@ -35,6 +35,12 @@ from .tournament import Tournament
 _STAGE_SHIFT: Final = 32
 """A call's id is its stage's number, shifted, plus its row."""
 
+SILENT_CALLS: Final = 50
+"""So many calls in a row without a usable answer end a run."""
+
+LEFT: Final = {"budget": "over_budget", "interrupt": "cancelled", "silence": "skipped"}
+"""What becomes of requests that had not left when the run was halted."""
+
 _TOKENS: Final = ("tokens_in", "tokens_out", "tokens_cache_write", "tokens_cache_read")
 
 
@@ -62,6 +68,8 @@ class Execution:
         self._stages = 0
         self._progress: Progress | None = None
         self._phase = ""
+        self._silent = 0
+        self._halting: asyncio.Future[None] | None = None
         self._noted_at = 0.0
 
     async def open(self) -> None:
@@ -101,7 +109,7 @@ class Execution:
         """Make no new call; with *cancel*, take back those under way as well."""
         self.halted = self.halted or halted
         if self._stage is not None:
-            await self._stage.close("over_budget" if halted == "budget" else "cancelled")
+            await self._stage.close(LEFT[halted])
             if cancel:
                 await self._stage.cancel()
         if self._gateway is not None:
@@ -143,8 +151,7 @@ class Execution:
         if admitted < rows:
             self.halted = self.halted or "budget"
             calls = requests.column("call_id").slice(admitted).to_pylist()
-            status = "over_budget" if self.halted == "budget" else "cancelled"
-            left = missing_replies(calls, [(status, None)] * len(calls))
+            left = missing_replies(calls, [(LEFT[self.halted], None)] * len(calls))
             self._count(left)
             replies = concat([replies, left], REPLIES)
         if self.calls_left() == 0 or "over_budget" in replies.column("status").to_pylist():
@@ -267,8 +274,17 @@ class Execution:
         del statuses["ok"]
         tally.missing = dict(Counter(tally.missing) + statuses)
         self._purse.spend(tokens=tokens, nanousd=nanousd, agents=sent)
+        self._listen(replies)
         if self.clock.now() - self._noted_at > 0.25:
             self._show()
+
+    def _listen(self, replies: pa.RecordBatch) -> None:
+        """Halt the run when too many calls in a row, as they come in, had no usable answer."""
+        for status in replies.column("status").to_pylist():
+            self._silent = 0 if status == "ok" else self._silent + 1
+        if self._silent >= SILENT_CALLS and self._gateway is not None and self.halted is None:
+            self.halted = "silence"
+            self._halting = asyncio.ensure_future(self.halt("silence"))
 
     def _show(self) -> None:
         self._noted_at = self.clock.now()

@@ -11,6 +11,7 @@ from ..actors.messages import ModelSpec
 from .budget import Budget
 from .children import Intensity
 from .progress import RunProgress
+from .run import Halted
 
 Workflow = Callable[..., Coroutine[Any, Any, Any]]
 """An async function whose first argument is the Run."""
@@ -77,4 +78,4 @@ class Finished(Message):
 
     value: Any
     tally: Tally
-    halted: Literal["budget", "interrupt"] | None = None
+    halted: Halted | None = None

@@ -17,7 +17,8 @@ from ..actors.tables import INPUT, ITEMS, UNTRUSTED, batch
 from .tournament import Tournament
 
 T = TypeVar("T")
-Halted = Literal["budget", "interrupt"]
+Halted = Literal["budget", "interrupt", "silence"]
+"""Why a run was stopped early: its budget, the user, or a model that gave no usable answer."""
 
 
 class Desk(Protocol):
