@@ -133,6 +133,8 @@ REPLY_STATUSES: Final = (
     *("ok", "refused", "truncated", "invalid", "failed", "timeout"),
     *("cancelled", "over_budget", "skipped", "abstained"),
 )
+UNASKED: Final = frozenset(("cancelled", "over_budget", "skipped"))
+"""The statuses of requests that never left."""
 
 
 def batch(

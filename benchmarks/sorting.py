@@ -19,6 +19,7 @@ from ..actors.simulation.judge import REFERENCE
 from .cases import ITEMS, Case, mean, run_case, run_cases
 from .rows import Row, at_least, at_most, render, within
 from .trial import Trial
+from .whole import crashes, over_http, real_table, same_digest, start
 
 HEADER = """\
 Sorting, SIMULATED: judges whose truth is known; no model was asked. Mean of {seeds} seeds.
@@ -166,6 +167,11 @@ SECTIONS: dict[str, Section] = {
     "cost": cost,
     "empty": empty,
     "table": table,
+    "real": real_table,
+    "http": over_http,
+    "digest": same_digest,
+    "crashes": crashes,
+    "start": start,
 }
 
 

@@ -8,13 +8,9 @@ import pyarrow as pa
 
 from ..actors.bracket import Progress
 from ..actors.questions import Question
-from ..actors.tables import OUTCOMES
+from ..actors.tables import OUTCOMES, UNASKED
 from ..supervisor.run import Run
 from .ranking.engine import PosteriorRanking
-
-UNASKED = {"over_budget", "cancelled", "skipped"}
-"""What becomes of requests that never left."""
-
 
 @dataclass(frozen=True, slots=True)
 class Ranked:

@@ -18,7 +18,7 @@ from ..actors.models.prices import PRICED_AS, price_of
 from ..actors.models.simulated import most_answer_tokens
 from ..actors.questions import Question
 from ..actors.simulation.keyed import Ints
-from ..actors.tables import INPUT, REPLIES, REQUESTS, UNTRUSTED, batch, concat
+from ..actors.tables import INPUT, REPLIES, REQUESTS, UNASKED, UNTRUSTED, batch, concat
 from .children import ChildSpec, Restart, RestartPolicy
 from .dealing import Dealer
 from .gateway import Drain, Gateway, Report, Spending
@@ -281,7 +281,8 @@ class Execution:
     def _listen(self, replies: pa.RecordBatch) -> None:
         """Halt the run when too many calls in a row, as they come in, had no usable answer."""
         for status in replies.column("status").to_pylist():
-            self._silent = 0 if status == "ok" else self._silent + 1
+            if status not in UNASKED:
+                self._silent = 0 if status == "ok" else self._silent + 1
         if self._silent >= SILENT_CALLS and self._gateway is not None and self.halted is None:
             self.halted = "silence"
             self._halting = asyncio.ensure_future(self.halt("silence"))
