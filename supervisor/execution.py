@@ -84,14 +84,16 @@ class Execution:
         self._start_hosts(1)
 
     async def close(self) -> None:
-        """Stop every child."""
-        if self._hosts:
-            await asyncio.wait(self._hosts)
+        """Stop every child; one that is still starting is not waited for."""
+        unfinished = [*self._ready, *self._hosts]
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
         await self._nursery.stop_all()
 
     async def settle(self) -> Tally:
         """Return what the run came to, with what only the gateway knows."""
-        self.tally.deaths = self._nursery.deaths
+        self.tally.deaths = list(self._nursery.deaths)
         self.tally.dead_letters = sorted(self.dead_items)
         if self.spec.model.is_simulated:
             self.tally.persistent_share = self.spec.model.profile.persistent_share

@@ -84,7 +84,11 @@ class RayRuntime:
         )
         # As bytes, because what Ray unpickles itself has read-only arrays.
         ref = RayRef(name, host.remote(cloudpickle.dumps(actor)))  # type: ignore[no-untyped-call]
-        await _translated(ref, ref.handle.begin.remote())
+        try:
+            await _translated(ref, ref.handle.begin.remote())
+        except BaseException:
+            self.kill(ref)
+            raise
         return ref
 
     def ask(self, ref: Ref, envelope: Envelope) -> "_RayAsking":
