@@ -94,7 +94,12 @@ def _stopped(finished: Finished, progress: Progress) -> Stopped | None:
     if progress.stopped == "target":
         return "target"
     halted: dict[str | None, Stopped] = {"budget": "budget", "silence": "data"}
-    return halted.get(finished.halted, progress.stopped)
+    return halted.get(finished.halted) or progress.stopped or _nothing_left(finished)
+
+
+def _nothing_left(finished: Finished) -> Stopped | None:
+    """A ranking that neither stopped nor was halted had nothing to ask about."""
+    return None if finished.halted else "data"
 
 
 def _status(finished: Finished, stopped: str | None) -> Status:

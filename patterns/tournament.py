@@ -12,6 +12,7 @@ from ..actors.tables import OUTCOMES, UNASKED
 from ..supervisor.run import Run
 from .ranking.engine import PosteriorRanking
 
+
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """A ranking (schema STANDING, best first), and where it stands."""
@@ -33,12 +34,14 @@ async def rank(
 
     Judges are asked *question* in few wide rounds, until predicted Kendall tau reaches *target*,
     the budget is spent, or more calls teach nothing. Whatever happened, the ranking so far is
-    returned; items that killed two hosts are left out of it.
+    returned; items that killed two hosts are left out of it. Items that are all alike are not
+    asked about: their scores are equal.
     """
     ranking = PosteriorRanking(items.num_rows, question, target=target, seed=seed)
     async with run.tournament(ranking) as bracket:
         for number in count(1):
-            matches = await bracket.next_matches(0 if run.halted else run.calls_left)
+            nothing = run.halted or _are_alike(items)
+            matches = await bracket.next_matches(0 if nothing else run.calls_left)
             if matches.num_rows == 0:
                 break
             with run.phase(f"Round {number}"):
@@ -48,6 +51,12 @@ async def rank(
                 await bracket.record(outcomes_of(matches, replies))
                 await run.publish(*await bracket.standing())
         return Ranked(*await bracket.standing())
+
+
+def _are_alike(items: pa.RecordBatch) -> bool:
+    """Whether nothing can tell *items* apart: one text, or one utility, is theirs alone."""
+    texts, utilities = (items.column(name).unique() for name in ("text", "utility"))
+    return len(texts) < 2 or (len(utilities) < 2 and utilities.null_count == 0)
 
 
 def outcomes_of(matches: pa.RecordBatch, replies: pa.RecordBatch) -> pa.RecordBatch:

@@ -126,7 +126,7 @@ class Patience:
     A model that has never mended an answer in *trials* re-asks is not re-asked any more.
     """
 
-    trials: int = 20
+    trials: int = 10
     mended: int = 0
     in_vain: int = 0
 

@@ -188,8 +188,8 @@ class Request:
 
 
 def most_tokens_out(question: Question, *, thinks: bool = False) -> int:
-    """Return the most tokens that an answer to *question* may take."""
-    room = 64 + (8 * question.size if question.kind == "list" else 0)
+    """Return the most tokens that an answer to *question* may take, written with all its spaces."""
+    room = 40 + (6 * question.size if question.kind == "list" else 0)
     return room + THINKING_ROOM if thinks else room
 
 

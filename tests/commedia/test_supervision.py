@@ -159,3 +159,16 @@ def test_sessions_are_used_again(shared_ray: Callable[[], Any]) -> None:
 
     assert first.digest == second.digest
     assert first.run_id != second.run_id
+
+
+@pytest.mark.parametrize("column", ["same", "number"])
+def test_rows_that_are_all_alike_get_equal_scores_and_a_note(column: str) -> None:
+    """Neither one text for all nor one truth for all is an error, and nothing is asked."""
+    table = [{"same": "one text", "text": f"text {n}", "number": n, "flat": 7} for n in range(5)]
+    text, truth = ("same", "number") if column == "same" else ("text", "flat")
+    with Session(runtime="inline") as session:
+        result = session.rank(table, "size", text=text, truth=truth)
+
+    assert len(set(result.table.column("score").to_pylist())) == 1
+    assert (result.status, result.stopped, result.calls) == ("completed", "data", 0)
+    assert "all scores are equal" in " ".join(result.notes)

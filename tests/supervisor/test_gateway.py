@@ -189,7 +189,7 @@ def test_it_gives_up_after_four_more_tries() -> None:
 def test_a_model_that_never_mends_its_answers_is_asked_once() -> None:
     replies, _ = scripted(lambda row: "no", rows=50, in_flight=1)
 
-    assert sum(reply["attempts"] for reply in replies) == 50 + 20
+    assert sum(reply["attempts"] for reply in replies) == 50 + 10
     assert {reply["status"] for reply in replies} == {"invalid"}
 
 

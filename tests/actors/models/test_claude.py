@@ -103,7 +103,7 @@ def test_one_attempt_is_one_request_with_the_strict_form() -> None:
 
     assert attempt.outcome == "ok" and attempt.text == '{"verdict": "first"}'
     assert attempt.served_model == "served" and attempt.request_id == "req_9"
-    assert (body["model"], body["max_tokens"]) == ("claude-haiku-5-5", 64)
+    assert (body["model"], body["max_tokens"]) == ("claude-haiku-5-5", 40)
     assert body["output_config"]["format"]["schema"]["required"] == ["verdict"]
     assert endpoint.headers[0]["authorization"] == f"Bearer {KEY}"
     assert len(endpoint.bodies) == 1
@@ -221,7 +221,7 @@ def test_a_model_that_thinks_gets_room_to() -> None:
     rooms = [json.loads(body)["max_tokens"] for body in endpoint.bodies]
 
     assert (found[0].reason, found[1].outcome) == ("thinking", "ok")
-    assert rooms[0] == 64 and rooms[1] > 4000
+    assert rooms[0] == 40 and rooms[1] > 4000
 
 
 def test_only_a_declared_simulation_is_told_the_call_spec() -> None:

@@ -181,8 +181,8 @@ def test_the_bound_is_above_the_bytes_of_any_form(
 
 
 def test_room_for_an_answer_grows_with_the_list_and_with_thinking() -> None:
-    assert most_tokens_out(PAIR) == 64
-    assert most_tokens_out(Question("list", 10)) == 144
+    assert most_tokens_out(PAIR) == 40
+    assert most_tokens_out(Question("list", 10)) == 100
     assert most_tokens_out(PAIR, thinks=True) > 4000
 
 
