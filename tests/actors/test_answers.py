@@ -128,7 +128,9 @@ def test_a_broken_list_answer_is_invalid(places: str) -> None:
     ],
 )
 def test_a_list_counts_up_to_the_first_repetition(places: str, order: tuple[int, ...]) -> None:
-    assert parse_answer(LIST, f'{{"order": {places}}}') == Verdict(order=order)
+    verdict = parse_answer(LIST, f'{{"order": {places}}}')
+
+    assert repr(verdict) == repr(Verdict(order=order))  # 1.0 equals 1, and is no place
 
 
 @pytest.mark.parametrize("depth", DEEP)
