@@ -29,7 +29,8 @@ class LoopThread:
                 self.submit(_cancel_others()).result(timeout=5)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=5)
-            self._loop.close()
+            if not self._thread.is_alive():
+                self._loop.close()
 
 
 async def _cancel_others() -> None:

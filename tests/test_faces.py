@@ -36,7 +36,7 @@ ERRORS = [
 @pytest.mark.parametrize("error", ERRORS, ids=lambda e: e.__name__)
 def test_every_error_pickles(error: type[errors.CommediaError]) -> None:
     """An error crosses processes with its facts, its class and its sentence."""
-    facts = ["a fact"]
+    facts: list[object] = ["a fact"]
     if "__init__" in vars(error):
         parameters = list(inspect.signature(error.__init__).parameters.values())[1:]
         facts = [FACTS[p.annotation.__name__] for p in parameters]

@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from ...actors import judge
+from ...actors.judge import Judge
 
-__all__ = ["judge"]
+__all__ = ["Judge"]
 
 pa.array([0])  # where pandas is installed, pyarrow imports it for its first array: 0.3 s

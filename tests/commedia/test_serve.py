@@ -24,7 +24,7 @@ WORLD = pa.table(
 
 def known(table: pa.Table = WORLD, **options: str) -> dict[str, float]:
     given = {"id": None, "truth": None, **options}
-    return known_utilities(table, **given, accuracy=0.85)  # type: ignore[arg-type]
+    return known_utilities(table, **given, accuracy=0.85)
 
 
 def test_rows_without_a_truth_are_not_part_of_the_world() -> None:

@@ -40,7 +40,7 @@ def run(
     while len(rounds) < most_rounds and (matches := ranking.next_matches()).num_rows:
         outcomes = judged(matches, question, answer)
         lost = fails(np.array(matches.column("shown").to_pylist()))
-        kept = pa.array(np.where(lost, None, np.arange(len(lost))), pa.int32())
+        kept = pa.array(np.arange(len(lost)), pa.int32(), mask=lost)
         columns = [
             outcomes.column("shown"),
             pa.array(np.where(lost, "timeout", "ok"), pa.string()),
@@ -204,7 +204,7 @@ def test_lost_answers_are_missing_data_and_cost_little(text: str) -> None:
             for _ in range(2)
         )
         run(whole, question, answer)
-        run(lossy, question, answer, lambda shown, rng=rng: rng.random(len(shown)) < 0.05)
+        run(lossy, question, answer, _losing(rng))
         costs.append(tau(whole, utility) - tau(lossy, utility))
 
         assert lossy.progress().answered < lossy.progress().asked == budget
@@ -365,3 +365,8 @@ def test_comparisons_count_an_items_answered_matches(text: str) -> None:
     assert {row["item"]: row["comparisons"] for row in standing} == {
         item: shown.count(item) for item in range(30)
     }
+
+
+def _losing(rng: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
+    """Lose one answer in twenty, at random."""
+    return lambda shown: np.asarray(rng.random(len(shown)) < 0.05)

@@ -69,11 +69,12 @@ def dense_newton(likelihood: Likelihood, n: int, estimate: Estimate) -> np.ndarr
 @pytest.mark.parametrize("question", ["pair", "graded", "list"])
 def test_the_fit_agrees_with_dense_newton(question: str) -> None:
     rng = np.random.default_rng(1)
-    likelihood: Likelihood = {
-        "pair": lambda: pairs(200, 3000, rng, Judge(0.4)),
-        "graded": lambda: pairs(200, 3000, rng, Judge(0.4, 0.3, 2.0)),
-        "list": lambda: lists(200, 300, 10, rng, 0.6),
-    }[question]()
+    likelihood: Likelihood
+    if question == "list":
+        likelihood = lists(200, 300, 10, rng, 0.6)
+    else:
+        judge = Judge(0.4) if question == "pair" else Judge(0.4, 0.3, 2.0)
+        likelihood = pairs(200, 3000, rng, judge)
     estimate = fitted(likelihood, 200)
 
     dense = dense_newton(likelihood, 200, estimate)

@@ -24,7 +24,7 @@ def any_answer(question: Question, shown: np.ndarray) -> np.ndarray:
     """Judge by item number: the lower the better."""
     if question.kind == "list":
         return np.argsort(shown, axis=1)
-    return np.sign(shown[:, 1] - shown[:, 0]).astype(np.int64)
+    return np.asarray(np.sign(shown[:, 1] - shown[:, 0]), np.int64)
 
 
 @law
