@@ -49,6 +49,8 @@ def plan_job(
     """
     if not by.strip():
         raise UsageError("by is empty: name the quality to rank by, for example --by severity")
+    if any("\ud800" <= letter <= "\udfff" for letter in by):
+        raise UsageError("by is not valid UTF-8; write it in UTF-8")
     if not 0.0 < target < 1.0:
         raise UsageError(f"target {target:g} is not between 0 and 1")
     question = Question.parse(AUTO if ask == "auto" else ask)

@@ -116,7 +116,9 @@ CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\r"), min_size=
 
 
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5))
-def test_any_texts_survive_csv(tmp_path_factory: pytest.TempPathFactory, rows: list[str]) -> None:
+def test_any_texts_survive_csv(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
+) -> None:
     text = io.StringIO(newline="")
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows([("a", "b"), *rows])
     path = tmp_path_factory.mktemp("csv") / "t.csv"
