@@ -19,7 +19,7 @@ from ..actors.simulation.judge import REFERENCE
 from .cases import ITEMS, Case, mean, run_case, run_cases
 from .rows import Row, at_least, at_most, render, within
 from .trial import Trial
-from .whole import crashes, over_http, real_table, same_digest, start
+from .whole import crashes, over_http, real_model, real_table, same_digest, start
 
 HEADER = """\
 Sorting, SIMULATED: judges whose truth is known; no model was asked. Mean of {seeds} seeds.
@@ -172,6 +172,7 @@ SECTIONS: dict[str, Section] = {
     "digest": same_digest,
     "crashes": crashes,
     "start": start,
+    "local": real_model,
 }
 
 

@@ -17,6 +17,7 @@ from ..session import Session
 from .command import ADVISORIES, ENTRY, environment, known_advisories, passed, seconds, served, sort
 from .rows import Row, at_least, at_most
 
+ROOT = Path(__file__).parents[1]
 Kind = Literal["inline", "ray"]
 PAIRS = 5
 SKIPPED = [Row("the advisories", "skipped", "no recorded data", None)]
@@ -135,6 +136,16 @@ def crashes(settings: HasData) -> list[Row]:
         _exactly("ways to end that leave no process behind", f"{good} of {all_tests}", "5 of 5")
     )
     return rows
+
+
+def real_model(settings: HasData) -> list[Row]:
+    """A tiny real model that knows nothing, behind a Messages API that others wrote."""
+    if not (settings.data / ADVISORIES).exists():
+        return SKIPPED
+    if not (ROOT / ".venv-local-model" / ".ready").exists():
+        return [Row("the local model", "skipped", "`make local-model` was not run", None)]
+    good, all_tests = passed(["-m", "local_model", "tests/local_model"])
+    return [_exactly("pair and list:10 found out in time", f"{good} of {all_tests}", "2 of 2")]
 
 
 def start(settings: HasData) -> list[Row]:

@@ -1,9 +1,32 @@
 """Imported by every worker of a Ray of ours as it starts, while Ray itself is still starting."""
 
+import sys
+from importlib.abc import MetaPathFinder
+
 import pyarrow as pa
 
-from ...actors.judge import Judge
+
+class _NoPandas(MetaPathFinder):
+    """Finds no pandas."""
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError(fullname)
+
+
+def spare_pandas() -> None:
+    """Keep pyarrow from importing pandas, where it is installed, to look at its first array.
+
+    It looks once, and that would take 0.3 s in every process; `to_pandas` still imports it.
+    """
+    if "pandas" not in sys.modules:
+        sys.meta_path.insert(0, _NoPandas())
+        pa.array([0])
+        del sys.meta_path[0]
+
+
+spare_pandas()
+
+from ...actors.judge import Judge  # noqa: E402 - what every worker needs, after the above
 
 __all__ = ["Judge"]
-
-pa.array([0])  # where pandas is installed, pyarrow imports it for its first array: 0.3 s
