@@ -12,8 +12,10 @@ BARS_sort := sorting
 demo: env
 	@$(BIN)/commedia demo
 
+# Two runs, because all tests of Ray share one Ray, and the others may share the cores.
 test: env
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 -m "not ray and not local_model"
+	$(BIN)/pytest -m "ray"
 
 env: $(VENV)/.ready
 
