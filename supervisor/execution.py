@@ -156,8 +156,11 @@ class Execution:
             left = missing_replies(calls, [(LEFT[self.halted], None)] * len(calls))
             self._count(left)
             replies = concat([replies, left], REPLIES)
-        if self.calls_left() == 0 or "over_budget" in replies.column("status").to_pylist():
+        statuses = set(replies.column("status").to_pylist())
+        if self.calls_left() == 0 or "over_budget" in statuses:
             self.halted = self.halted or "budget"
+        if "skipped" in statuses:  # the gateway has given the model up
+            self.halted = self.halted or "silence"
         self._log.write_matches(self._stages, requests, replies, items)
         return replies
 
