@@ -51,7 +51,7 @@ class Window:
             if not self.deaf:
                 self.width = max(self.width // 2, 1)
                 self.deaf = self.width
-        elif took < 0.125:
+        elif took < 0.25:
             self.width = min(self.width + 1, self.most)
 
 
