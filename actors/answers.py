@@ -8,8 +8,6 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
-
 from .errors import InvalidAnswerError
 from .questions import Question
 
@@ -45,6 +43,8 @@ def parse_answer(question: Question, text: str) -> Verdict:
 
     A list with missing or repeated places counts up to the first repetition, if two are left.
     """
+    from jsonschema import Draft202012Validator  # here, because hosts that simulate need none
+
     try:
         value = json.loads(_unfenced(text), object_pairs_hook=_once)
         flaw = next(Draft202012Validator(answer_schema(question)).iter_errors(value), None)

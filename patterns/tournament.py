@@ -38,6 +38,7 @@ async def rank(
     asked about: their scores are equal.
     """
     ranking = PosteriorRanking(items.num_rows, question, target=target, seed=seed)
+    await run.share(items)
     async with run.tournament(ranking) as bracket:
         for number in count(1):
             nothing = run.halted or _are_alike(items)

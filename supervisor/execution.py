@@ -63,6 +63,7 @@ class Execution:
         self._gateway: Child | None = None
         self._ready: list[asyncio.Task[Child]] = []
         self._items: pa.RecordBatch | None = None
+        self._attach: Prepare | None = None
         self._tokens: TokenCount | None = None
         self._stage: Stage | None = None
         self._stages = 0
@@ -144,8 +145,9 @@ class Execution:
         self, items: pa.RecordBatch, shown: pa.Array, *, by: str, question: Question
     ) -> pa.RecordBatch:
         """Return the replies to one request for each row of *shown*, row for row."""
-        if items is not self._items:
-            await self._attach(items)
+        await self.share(items)
+        if len(self._hosts) < self.spec.hosts:
+            self._start_hosts(self.spec.hosts)
         requests = self._requests(shown, by, question)
         rows = requests.num_rows
         admitted = 0 if self.halted else self._affords(requests, question)
@@ -187,12 +189,13 @@ class Execution:
             await self.clock.sleep(max(left, 0.0))
             await self.halt("budget")
 
-    async def _attach(self, items: pa.RecordBatch) -> None:
+    async def share(self, items: pa.RecordBatch) -> None:
+        """Have the hosts be told *items*, without waiting for them."""
+        if items is self._items:
+            return
         self._items = items
-        self._start_hosts(self.spec.hosts)
-        artifact = await self._runtime.put(items)
-        attach = self._attaching(artifact)
-        self._ready = [asyncio.create_task(self._made_ready(host, attach)) for host in self._hosts]
+        self._attach = self._attaching(await self._runtime.put(items))
+        self._ready = [asyncio.create_task(self._made_ready(host)) for host in self._hosts]
         self._tokens = TokenCount.of(items.column("text").to_pylist())
 
     def _start_hosts(self, count: int) -> None:
@@ -200,11 +203,14 @@ class Execution:
         for number in range(len(self._hosts), count):
             start = self._nursery.start(self._host_spec(number))
             self._hosts.append(asyncio.create_task(start))
+            if self._attach is not None:
+                self._ready.append(asyncio.create_task(self._made_ready(self._hosts[-1])))
 
-    async def _made_ready(self, starting: "asyncio.Task[Child]", attach: Prepare) -> Child:
+    async def _made_ready(self, starting: "asyncio.Task[Child]") -> Child:
         """Return a host that has started and was told what it judges."""
         host = await starting
-        await self._nursery.prepare_again(host, attach)
+        assert self._attach is not None
+        await self._nursery.prepare_again(host, self._attach)
         return host
 
     def _attaching(self, artifact: Artifact) -> Prepare:

@@ -34,6 +34,10 @@ class Desk(Protocol):
         """Return the replies to one request for each row of *shown*, row for row."""
         ...
 
+    async def share(self, items: pa.RecordBatch) -> None:
+        """Have the hosts be told *items*, without waiting for them."""
+        ...
+
     def calls_left(self) -> int | None:
         """Return how many calls the budget's cap on agents leaves."""
         ...
@@ -80,6 +84,10 @@ class Run:
             items, table = _items_of(table)
         shown = _column(table, "shown")
         return await self._do(self._desk.ask_judges(items, shown, by=by, question=question))
+
+    async def share(self, items: pa.RecordBatch) -> None:
+        """Show *items* (tables.ITEMS) to the hosts ahead of the first `map` that needs them."""
+        await self._do(self._desk.share(items))
 
     async def judge(self, left: str, right: str, by: str) -> Verdict:
         """Ask one judge which of two texts has more of *by*; raises InvalidAnswerError."""

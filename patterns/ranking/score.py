@@ -21,6 +21,11 @@ class TruthScore:
     ndcg_at_10: float
 
 
+def prepare() -> None:
+    """Import what scoring needs, while there is time: it takes a second."""
+    import scipy.stats  # noqa: F401
+
+
 def score_against(truth: Floats, scores: Floats) -> TruthScore:
     """Score the order of *scores* (higher is better) against *truth*, whose ties are fair to all.
 
