@@ -16,8 +16,18 @@ from .supervisor.execution import SILENT_CALLS
 from .supervisor.orders import Finished, RunSpec
 from .supervisor.store import RunStore
 
-CLUELESS = 0.3
-"""Below this predicted tau a judge is said to know nothing of the quality."""
+CAUSES = {
+    "auth": "the key was refused",
+    "quota": "the account has no credit left",
+    "model": "the server knows no such model",
+    "connection": "the server could not be reached",
+    "deadline": "no answer came in time",
+    "max_tokens": "the answer did not end in time",
+    "dead_letter": "an item killed its process twice",
+    "host_died": "the process died",
+    "unusable": "no answer could be used",
+}
+"""Why answers are missing, in words; other causes say their own name."""
 
 
 def open_account(job: Job, spec: RunSpec) -> None:
@@ -105,7 +115,8 @@ def _nothing_left(finished: Finished) -> Stopped | None:
 def _status(finished: Finished, stopped: str | None) -> Status:
     if finished.halted == "interrupt":
         return "interrupted"
-    if stopped == "budget" or finished.tally.missing or finished.tally.dead_letters:
+    tally = finished.tally
+    if stopped == "budget" or tally.missing or tally.dead_letters or tally.overruns:
         return "degraded"
     return "completed"
 
@@ -137,10 +148,15 @@ def _notes(job: Job, finished: Finished) -> list[str]:
         notes.append("nothing tells the rows apart: all scores are equal")
     elif len(scores) == 1:
         notes.append("there is one row, so there is nothing to compare")
-    elif ranked.progress.answered and ranked.progress.predicted_tau < CLUELESS:
+    if tally.broken or tally.causes:
+        words = ", ".join(f"{CAUSES.get(c, c)} ({n})" for c, n in sorted(tally.causes.items()))
+        notes.append(f"answers are missing because: {words or CAUSES.get(tally.broken or '')}")
+    if tally.unknown:
+        notes.append(f"{tally.unknown} attempts may have been charged in vain; they count in full")
+    if tally.overruns:
         notes.append(
-            f"this judge carries no information about {job.by!r}: its answers do not depend on "
-            "the texts enough to rank them, so do not trust this order"
+            f"the server charged {tally.overruns} calls more than they can have taken, so the "
+            "budget could not be held to it, and nothing more was asked"
         )
     if finished.halted == "silence":
         notes.append(f"{SILENT_CALLS} calls in a row had no usable answer, so the run was ended")

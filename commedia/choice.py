@@ -1,6 +1,7 @@
 """Which model runs: what the user named, or what fits when nothing was named."""
 
 import os
+from urllib.parse import urlsplit
 
 from .actors.errors import UsageError
 from .actors.messages import ModelSpec, Script
@@ -74,7 +75,29 @@ def _check_simulated(name: str, *, has_truth: bool, base_url: str | None) -> Non
         raise UsageError(f"{SIMULATED} judges by a known truth: give --truth COLUMN")
 
 
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or " " in url:
+        raise UsageError(f"base URL {url!r} is no address; write it as http://127.0.0.1:8080")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise UsageError(
+            "a base URL holds no name, password or query, because it is kept with the run; set "
+            f"{_KEY} for a key"
+        )
+
+
+def _check_key(key: str) -> None:
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise UsageError(
+            f"{_KEY} holds characters that no key has, such as a line break; set it again"
+        )
+
+
 def _check_real(name: str, *, base_url: str | None, budget: Budget) -> None:
+    if base_url is not None:
+        _check_url(base_url)
+    if key := api_key():
+        _check_key(key)
     if base_url is None and price_of(name) is None:
         raise UsageError(
             f"there is no model {name!r} here; give {SIMULATED}, a Claude model such as "

@@ -1,6 +1,7 @@
 """The Session: what a user holds. It picks the model and the runtime, and runs rankings."""
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
@@ -255,5 +256,6 @@ class Session:
                 if self._driver is None:  # nothing was asked yet
                     future.cancel()
                     raise
-                self.interrupt(cancel=cancel)
+                with contextlib.suppress(KeyboardInterrupt, TimeoutError):
+                    self.interrupt(cancel=cancel)
         return future.result()

@@ -80,7 +80,7 @@ class Caller:
         reply = await call.run()
         if call.attempts:
             self.tally.calls += 1
-            self.desk.breaker.note(None if reply.reason is None else reply.reason)
+            self.desk.breaker.note(reply.reason)
             self.bell.ring()
         return reply
 

@@ -23,6 +23,7 @@ class Driver:
         self._key = key
         self._watch = watch
         self._supervisor: Ref | None = None
+        self._is_halted = False
 
     async def run(self, order: Execute) -> Finished:
         """Run *order* to its end; raises what ended it."""
@@ -46,12 +47,14 @@ class Driver:
 
     async def halt(self, *, cancel: bool = False) -> None:
         """Make no new call; with *cancel*, take back those under way as well."""
+        self._is_halted = True  # for a supervisor that is still starting
         if self._supervisor is not None:
             order = Halt(how="cancel" if cancel else "drain")
             await one_reply(self._runtime.ask(self._supervisor, Envelope(order)))
 
     async def _follow(self, order: Execute) -> Finished:
         assert self._supervisor is not None
+        order = order.model_copy(update={"is_halted": self._is_halted})
         async for reply in self._runtime.ask(self._supervisor, Envelope(order)):
             match reply.body:
                 case GatewayStarted(gateway=gateway):

@@ -101,12 +101,22 @@ class Execution:
         if self._gateway is not None:
             reply = await one_reply(self._runtime.ask(self._gateway.ref, Envelope(Report())))
             assert isinstance(reply.body, Spending)
+            self._take_ledger(reply.body)
             self.tally.is_simulated = reply.body.is_simulated
             self.tally.served_models = list(reply.body.served_models)
             declared = reply.body.declared or {}
             self.tally.persistent_share = declared.get("persistent_share")
         self._log.write_events()
         return self.tally
+
+    def _take_ledger(self, spending: Spending) -> None:
+        """Count what the gateway counted: attempts that nobody answered were paid for, too."""
+        tally = self.tally
+        tally.tokens = spending.tokens
+        tally.is_priced = spending.cost_nanousd is not None
+        tally.nanousd = spending.cost_nanousd or 0
+        tally.unknown, tally.overruns = spending.unknown, spending.overruns
+        tally.broken = spending.broken
 
     async def halt(self, halted: Halted, *, cancel: bool = False) -> None:
         """Make no new call; with *cancel*, take back those under way as well."""
@@ -283,7 +293,11 @@ class Execution:
         tally.nanousd += nanousd
         statuses = Counter(replies.column("status").to_pylist())
         del statuses["ok"]
-        tally.missing = dict(Counter(tally.missing) + statuses)
+        if self.halted == "budget":  # a gateway that is drained knows not why
+            statuses["over_budget"] += statuses.pop("cancelled", 0)
+        tally.missing = dict(Counter(tally.missing) + +statuses)
+        causes = Counter(word for word in replies.column("reason").to_pylist() if word)
+        tally.causes = dict(Counter(tally.causes) + causes)
         self._purse.spend(tokens=tokens, nanousd=nanousd, agents=sent)
         self._listen(replies)
         if self.clock.now() - self._noted_at > 0.25:

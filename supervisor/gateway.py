@@ -192,7 +192,10 @@ class Gateway(Actor):
         assert self._caller is not None
         async with self._slots:
             request = Request(call_id, question, (("user", prompt),), row)
-            return await self._caller.reply(request, sent)
+            try:
+                return await self._caller.reply(request, sent)
+            except Exception:  # a fault of ours costs this call its answer, and nothing else
+                return Reply(call_id, "failed", "internal")
 
     async def _spending(self) -> Spending:
         caller, ledger = self._caller, self._desk.ledger

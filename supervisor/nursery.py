@@ -96,7 +96,11 @@ class Nursery:
     async def stop_all(self) -> None:
         """Stop every child, the youngest first."""
         for child in reversed(self._children[:]):
-            await self.stop(child)
+            try:
+                await self.stop(child)
+            except Exception as error:  # one that cannot stop in order must not keep the others
+                self._tell("stop_failed", f"{child.spec.name}: {error}")
+                self.runtime.kill(child.ref)
 
     async def _prepare(self, child: Child) -> None:
         key = child.key

@@ -37,6 +37,7 @@ class Execute(Message):
     spec: RunSpec
     workflow: Workflow
     args: dict[str, Any]
+    is_halted: bool = False
 
 
 class GatewayStarted(Message):
@@ -69,6 +70,10 @@ class Tally:
     dead_letters: list[int] = field(default_factory=list)
     deaths: list[str] = field(default_factory=list)
     served_models: list[str] = field(default_factory=list)
+    causes: dict[str, int] = field(default_factory=dict)
+    unknown: int = 0
+    overruns: int = 0
+    broken: str | None = None
     is_simulated: bool = False
     persistent_share: float | None = None
 

@@ -42,6 +42,7 @@ class Supervisor(Actor):
         notes: Notes = asyncio.Queue()
         runtime = cast(HostContext, self.context).runtime
         execution = self._execution = Execution(order.spec, runtime, notes.put_nowait)
+        execution.halted = "interrupt" if order.is_halted else None
         task = asyncio.create_task(self._perform(order, execution))
         task.add_done_callback(partial(_finish, notes))
         while True:

@@ -110,6 +110,8 @@ class ClaudeClient:
             return _failed(error)
         except anthropic.APIConnectionError as error:
             return _unanswered(error)
+        except Exception:  # whatever else the SDK raises: a call is lost, never a host
+            return Attempt("dropped")
         return replace(attempt, request_id=raw.headers.get("request-id"))
 
     async def _read_declaration(self) -> Mapping[str, Any] | None:

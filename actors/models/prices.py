@@ -1,10 +1,13 @@
 """What a call costs: list prices from a dated data file, in integer nano-dollars."""
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+_DATED = re.compile(r"-20[0-9]{6}$")
 
 PRICED_AS = "claude-haiku-5-5"
 """The model whose prices a simulated judge is charged at."""
@@ -44,7 +47,7 @@ class Price:
 
 def price_of(model: str) -> Price | None:
     """Return the list price of *model*, by its name without a date suffix; None if unknown."""
-    return _prices().get(model)
+    return _prices().get(_DATED.sub("", model))
 
 
 def prices_as_of() -> str:

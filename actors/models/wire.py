@@ -319,7 +319,7 @@ def _text(content: Any) -> str | None:  # Any: whatever a server sent
     parts = [block.get("text") for block in content if block.get("type") == "text"]
     if not all(isinstance(part, str) for part in parts):
         return None
-    return "".join(parts)
+    return "".join(parts).encode("utf-8", "replace").decode()  # no lone surrogate gets past here
 
 
 def _name(model: Any) -> str | None:  # Any: whatever a server sent

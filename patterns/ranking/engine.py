@@ -23,6 +23,14 @@ BOLDNESS = 0.5
 FIRST_ROUND, MOST_MATCHES = 3.0, 200.0
 """Pairs an item: at first, and at most (a judge right on 65% of random pairs needs about that)."""
 
+NO_INFORMATION = (
+    "this judge carries no information about the quality: its answers do not depend on the texts "
+    "enough to rank them, so do not trust this order"
+)
+TOO_FEW = "there are too few answers to tell whether this judge knows anything"
+ENOUGH = 20
+"""Answers from which a judge without information is told from bad luck."""
+
 SILENT_OUTCOMES = 50
 """So many outcomes in a row without an answer end the ranking."""
 
@@ -61,7 +69,8 @@ class PosteriorRanking:
         if rounds is not None and budget_calls is None:
             raise UsageError("equal rounds need a budget of calls to divide")
         self._n, self._question, self._seed = n, question, seed % 2**63
-        self._size = max(2, min(question.size, n))
+        # Where all fits into one list, lists of half of it meet in other company each time.
+        self._size = question.size if n > question.size else max(2, (n + 1) // 2)
         self._plan = _plan(n, self._size, target, budget_calls, rounds)
         self._log = Log(n, self._size)
         self._ledger = Ledger(n)
@@ -156,7 +165,7 @@ class PosteriorRanking:
         if stopped and self._asked and not len(self._log):
             notes.append("not one answer could be used")
         elif stopped and self._n > 1 and self._now.tau < WEAK:
-            notes.append("the judge's answers carry almost no information about the order")
+            notes.append(NO_INFORMATION if len(self._log) >= ENOUGH else TOO_FEW)
         return tuple(notes)
 
     def _random(self, purpose: str) -> np.random.Generator:

@@ -26,8 +26,10 @@ from .base import checked
 from .processes import Session, start_watchdog, told
 
 STOP_S = 5.0
-WARM = (f"{__package__}.warm",)
 """How long an actor may take to stop in good order."""
+
+WARM = (f"{__package__}.warm",)
+"""What every worker imports as it starts."""
 
 Wire = tuple[Message, Any]  # Any: bytes of a table, Ray's reference to them, or None
 

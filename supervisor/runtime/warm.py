@@ -20,9 +20,12 @@ def spare_pandas() -> None:
     It looks once, and that would take 0.3 s in every process; `to_pandas` still imports it.
     """
     if "pandas" not in sys.modules:
-        sys.meta_path.insert(0, _NoPandas())
-        pa.array([0])
-        del sys.meta_path[0]
+        finder = _NoPandas()
+        sys.meta_path.insert(0, finder)
+        try:
+            pa.array([0])
+        finally:
+            sys.meta_path.remove(finder)
 
 
 spare_pandas()

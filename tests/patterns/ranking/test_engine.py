@@ -188,7 +188,7 @@ def test_a_judge_that_only_sees_ties_is_found_out(text: str) -> None:
 
     assert outcomes
     assert ranking.progress().predicted_tau < 0.3
-    assert "almost no information" in ranking.progress().notes[0]
+    assert "carries no information" in ranking.progress().notes[0]
 
 
 @pytest.mark.parametrize("text", QUESTIONS)
@@ -370,3 +370,13 @@ def test_comparisons_count_an_items_answered_matches(text: str) -> None:
 def _losing(rng: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
     """Lose one answer in twenty, at random."""
     return lambda shown: np.asarray(rng.random(len(shown)) < 0.05)
+
+
+def test_a_table_as_small_as_the_list_is_not_asked_the_same_set_again() -> None:
+    """Where all items fit into one list, lists are shorter: persistent noise is per set."""
+    for n in (3, 5, 10):
+        ranking = PosteriorRanking(n, Question("list", 10), seed=n)
+        sets = [frozenset(row) for row in ranking.next_matches().column("shown").to_pylist()]
+
+        assert all(len(shown) == max(2, (n + 1) // 2) for shown in sets)
+        assert len(set(sets)) > 1
