@@ -219,7 +219,7 @@ class Session:
 
     def _watching(self, job: Job) -> Callable[[RunProgress], None]:
         """Return what is told of the run's progress; with the first answer scoring gets ready."""
-        scorer = threading.Thread(target=prepare_scoring, daemon=True)
+        scorer = threading.Thread(target=prepare_scoring)  # no daemon: exit waits for an import
 
         def watch(progress: RunProgress) -> None:
             if job.prepared.truth is not None and scorer.ident is None:
