@@ -66,6 +66,8 @@ class Session:
         for name, value in (("hosts", hosts), ("batch_rows", batch_rows), ("in_flight", in_flight)):
             if value is not None and value < 1:
                 raise UsageError(f"{name} is {value}, and must be at least 1")
+        if runtime not in ("ray", "inline"):
+            raise UsageError(f"runtime {runtime!r} is neither ray nor inline")
         texts = [budget] if isinstance(budget, str) else list(budget or [])
         self._budget = Budget.parse_all(texts)
         self._model, self._base_url = model, base_url
