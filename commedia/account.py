@@ -93,7 +93,7 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
             table, run_id=spec.run_id, model=job.model.name, simulated=tally.is_simulated
         ),
     )
-    store = _store(job, spec)
+    store = _store(job, spec, is_simulated=tally.is_simulated)
     store.write_ranking(result.table)
     store.update({**result.to_json(), "notes": list(result.notes)})
     return result
@@ -165,7 +165,9 @@ def _notes(job: Job, finished: Finished) -> list[str]:
     return notes
 
 
-def _store(job: Job, spec: RunSpec) -> RunStore:
-    simulated = "yes" if job.model.is_simulated else "no"
+def _store(job: Job, spec: RunSpec, *, is_simulated: bool | None = None) -> RunStore:
+    """Return the run's store; whether an endpoint simulates is known only once it has answered."""
+    known = job.model.is_simulated if is_simulated is None else is_simulated
+    simulated = "yes" if known else "no"
     metadata = {"run_id": spec.run_id, "model": job.model.name, "simulated": simulated}
     return RunStore(Path(spec.folder), metadata)

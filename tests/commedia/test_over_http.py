@@ -71,6 +71,8 @@ def test_the_ranking_is_the_one_that_the_judge_gives_directly(served: Served, as
     assert over_http.digest == direct.digest
     assert over_http.calls == direct.calls
     assert over_http.simulated, "the endpoint declares itself"
+    kept = pq.read_schema(str(over_http.output)).metadata
+    assert kept[b"commedia.simulated"] == b"yes"
     assert over_http.tokens == served.charged()
     assert over_http.status == "completed"
 
