@@ -76,13 +76,14 @@ class Execution:
     async def open(self) -> None:
         """Start the gateway, where the model needs one, and begin to start the first host.
 
-        The others start with the first stage: until then a bracket has the machine to itself.
+        The others start with a stage that has a batch for each.
         """
         if not self.spec.model.is_simulated:
             gateway = ChildSpec("gateway", self._new_gateway, Restart.TEMPORARY)
             self._gateway = await self._nursery.start(gateway)
             self._note(GatewayStarted(gateway=self._gateway.ref))
         self._start_hosts(1)
+        self._show()
 
     async def close(self) -> None:
         """Stop every child; one that is still starting is not waited for."""
@@ -132,11 +133,9 @@ class Execution:
         """Return how many calls the budget's cap on agents leaves."""
         return self._purse.calls_left()
 
-    async def open_tournament(self, ranking: Ranking) -> Tournament:
-        """Start a bracket that holds *ranking*."""
-        tournament = Tournament(self._nursery, ranking)
-        await tournament.open()
-        return tournament
+    def open_tournament(self, ranking: Ranking) -> Tournament:
+        """Return a tournament whose bracket will hold *ranking*."""
+        return Tournament(self._nursery, ranking)
 
     async def publish(self, standing: pa.RecordBatch, progress: Progress) -> None:
         """Write the ranking so far, and show where it stands."""
@@ -156,10 +155,10 @@ class Execution:
     ) -> pa.RecordBatch:
         """Return the replies to one request for each row of *shown*, row for row."""
         await self.share(items)
-        if len(self._hosts) < self.spec.hosts:
-            self._start_hosts(self.spec.hosts)
         requests = self._requests(shown, by, question)
         rows = requests.num_rows
+        batches = -(-rows // self.spec.batch_rows)
+        self._start_hosts(min(batches, self.spec.hosts))
         admitted = 0 if self.halted else self._affords(requests, question)
         replies = await self._perform(requests.slice(0, admitted), shown)
         if admitted < rows:

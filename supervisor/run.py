@@ -42,8 +42,8 @@ class Desk(Protocol):
         """Return how many calls the budget's cap on agents leaves."""
         ...
 
-    async def open_tournament(self, ranking: Ranking) -> Tournament:
-        """Start a bracket that holds *ranking*."""
+    def open_tournament(self, ranking: Ranking) -> Tournament:
+        """Return a tournament whose bracket will hold *ranking*."""
         ...
 
     async def publish(self, standing: pa.RecordBatch, progress: Progress) -> None:
@@ -130,7 +130,7 @@ class Run:
     @asynccontextmanager
     async def tournament(self, ranking: Ranking) -> AsyncIterator["Bracketed"]:
         """Hold a tournament: a bracket that lives until the block ends."""
-        tournament = await self._do(self._desk.open_tournament(ranking))
+        tournament = self._desk.open_tournament(ranking)
         try:
             yield Bracketed(self, tournament)
         finally:

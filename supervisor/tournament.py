@@ -1,7 +1,7 @@
 """A tournament under way: a bracket that can die, and the record that builds it again."""
 
+import asyncio
 import pickle
-from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -24,30 +24,41 @@ from .nursery import Child, Nursery
 from .runtime.base import one_reply
 
 
-@dataclass(slots=True)
 class Tournament:
     """Talks to one bracket. Nothing durable lives there: its outcomes are kept here, and a new
-    bracket is built by telling it again all that the old one was told."""
+    bracket is built by telling it again all that the old one was told.
 
-    nursery: Nursery
-    ranking: Ranking
-    _told: list[Envelope] = field(default_factory=list)
-    _child: Child | None = None
+    The first round depends on no outcome, so it is made here, while the bracket's process starts.
+    """
 
-    async def open(self) -> None:
-        """Start the bracket."""
-        fresh = pickle.dumps(self.ranking)
-        spec = ChildSpec("bracket", lambda: Bracket(pickle.loads(fresh)), Restart.PERMANENT)
-        self._child = await self.nursery.start(spec, self._tell_again)
+    def __init__(self, nursery: Nursery, ranking: Ranking) -> None:
+        self._nursery = nursery
+        self._fresh = pickle.dumps(ranking)
+        self._told: list[Envelope] = []
+        self._starting: asyncio.Task[Child] | None = None
+
+    async def bracket(self) -> Child:
+        """Return the bracket, once it has been started and knows all that was told."""
+        return await self._start()
 
     async def close(self) -> None:
-        """Stop the bracket."""
-        if self._child is not None:
-            await self.nursery.stop(self._child)
+        """Stop the bracket; one that is still starting is not waited for."""
+        if self._starting is None:
+            return
+        self._starting.cancel()
+        await asyncio.wait([self._starting])
+        if not self._starting.cancelled() and self._starting.exception() is None:
+            await self._nursery.stop(self._starting.result())
 
     async def next_matches(self, limit: int | None) -> pa.RecordBatch:
         """Return the next round (schema MATCHES)."""
-        return bare((await self._tell(NextMatches(limit=limit))).batch(), MATCHES)
+        body = NextMatches(limit=limit)
+        if self._told:
+            return bare((await self._tell(body)).batch(), MATCHES)
+        matches = await asyncio.to_thread(self._ranking().next_matches, limit)
+        self._told.append(Envelope(body))
+        self._start()
+        return matches
 
     async def record(self, outcomes: pa.RecordBatch) -> Progress:
         """Give the bracket a round's outcomes; returns where it stands."""
@@ -63,6 +74,12 @@ class Tournament:
         reply = await self._ask(Envelope(AskStanding()))
         return bare(reply.batch(), STANDING), _progress(reply)
 
+    def _start(self) -> "asyncio.Task[Child]":
+        if self._starting is None:
+            spec = ChildSpec("bracket", lambda: Bracket(self._ranking()), Restart.PERMANENT)
+            self._starting = asyncio.create_task(self._nursery.start(spec, self._tell_again))
+        return self._starting
+
     async def _tell(
         self, body: NextMatches | Record | Exclude, table: pa.RecordBatch | None = None
     ) -> Envelope:
@@ -72,17 +89,21 @@ class Tournament:
         return reply
 
     async def _ask(self, envelope: Envelope) -> Envelope:
-        assert self._child is not None, "a tournament is opened before it is asked"
+        child = await self.bracket()
         while True:
-            key = self._child.key
+            key = child.key
             try:
-                return await one_reply(self.nursery.runtime.ask(self._child.ref, envelope))
+                return await one_reply(self._nursery.runtime.ask(child.ref, envelope))
             except ActorDiedError:
-                await self.nursery.restart(self._child, key)
+                await self._nursery.restart(child, key)
 
     async def _tell_again(self, ref: Ref) -> None:
         for envelope in self._told:
-            await one_reply(self.nursery.runtime.ask(ref, envelope))
+            await one_reply(self._nursery.runtime.ask(ref, envelope))
+
+    def _ranking(self) -> Ranking:
+        ranking: Ranking = pickle.loads(self._fresh)
+        return ranking
 
 
 def _progress(reply: Envelope) -> Progress:

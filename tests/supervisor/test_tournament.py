@@ -28,12 +28,10 @@ async def played(runtime: Runtime, *, kill_after: int | None) -> pa.RecordBatch:
     """Return the standing after six rounds; the bracket is killed after one of them."""
     nursery = Nursery(runtime, RestartPolicy(Intensity()), runtime.clock)
     tournament = Tournament(nursery, PosteriorRanking(30, Question("pair"), seed=3))
-    await tournament.open()
     for number in range(6):
         matches = await tournament.next_matches(40)
         if number == kill_after:
-            assert tournament._child is not None
-            runtime.kill(tournament._child.ref)
+            runtime.kill((await tournament.bracket()).ref)
         await tournament.record(outcomes(matches))
     standing, _ = await tournament.standing()
     assert len(nursery.deaths) == (0 if kill_after is None else 1)
