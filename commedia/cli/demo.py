@@ -53,6 +53,9 @@ def demo(runtime: Literal["ray", "inline"]) -> int:
     for key in KEYS:
         os.environ.pop(key, None)
     began = time.perf_counter()
+    from ..actors.imports import spare_pandas
+
+    spare_pandas()
     frame = bundled_reports()
     from ..session import Session
 

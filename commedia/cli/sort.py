@@ -145,8 +145,10 @@ def sort(**options: Any) -> int:  # click hands the options over by name
 
 def sort_table(options: SortOptions) -> int:
     """Do what *options* ask; return the exit code."""
+    from ..actors.imports import spare_pandas
     from ..inputs import prepare, read_table
 
+    spare_pandas()
     frame = read_table(options.source)
     prepared = prepare(frame, text=options.text, id=options.id, truth=options.truth)
     if options.output is not None:

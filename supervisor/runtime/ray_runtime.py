@@ -11,16 +11,24 @@ import logging
 import os
 import pickle
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
 
 from ...actors.actor import Actor, Artifact, Asking, Envelope, Message, Ref
 from ...actors.clock import Clock, WallClock
-from ...actors.errors import ActorCancelledError, ActorDiedError, CommediaError, RunFailedError
+from ...actors.errors import (
+    ActorCancelledError,
+    ActorDiedError,
+    CommediaError,
+    RunFailedError,
+    UsageError,
+)
 from ...actors.tables import decode, encode
 from .base import checked
 from .processes import Session, start_watchdog, told
@@ -176,6 +184,7 @@ class _RayAsking:
 
 _cluster: "tuple[Session, Any] | None" = None
 _users = 0
+_is_imported = False
 _lock = threading.Lock()
 
 
@@ -188,6 +197,7 @@ def start_ray(*, workers: int = 3) -> RayRuntime:
     global _cluster, _users
     with _lock:
         if _cluster is None:
+            _check_first()
             session = Session.create(WARM)
             _cluster = session, start_watchdog(session)
             try:
@@ -225,12 +235,23 @@ def _end() -> None:
     watchdog.wait()
 
 
+def _check_first() -> None:
+    """Raise UsageError where someone else has imported Ray: it reads its token only then."""
+    global _is_imported
+    if "ray" in sys.modules and not _is_imported:
+        raise UsageError(
+            "this process imported ray before commedia started its own, which is private by what "
+            "is set before that import; start the session first, or use runtime='inline'"
+        )
+    _is_imported = True
+
+
 def _init(session: Session, workers: int) -> None:
     import ray
     from ray._private import worker
 
     handler = signal.getsignal(signal.SIGTERM)
-    with _silenced():
+    with _silenced(), _quickly(workers):
         ray.init(
             address="local",
             num_cpus=workers,  # our actors claim none; Ray starts one worker for each
@@ -244,6 +265,34 @@ def _init(session: Session, workers: int) -> None:
     worker.print_to_stdstream = _unheard
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)  # Ray puts its own in place, which aborts
+
+
+@contextlib.contextmanager
+def _quickly(workers: int) -> Any:
+    """Have Ray start all *workers* at once, and nothing that nobody here asks for.
+
+    That is its autoscaler, its log monitor and what is left of its dashboard: a second of CPU each,
+    while Ray starts. No public setting spares them, or starts more workers at a time than there
+    are cores. Where a Ray has other names for these, it starts as it likes.
+    """
+    from ray._private import services
+    from ray._private.node import Node
+
+    def cores() -> int:
+        return workers
+
+    replaced: list[tuple[Any, str, Any]] = [
+        (Node, "start_monitor", _unheard),
+        (Node, "start_log_monitor", _unheard),
+        (Node, "start_api_server", _unheard),
+        (services, "multiprocessing", SimpleNamespace(cpu_count=cores)),
+    ]
+    with contextlib.ExitStack() as undo:
+        for owner, name, stand_in in replaced:
+            if hasattr(owner, name):
+                undo.callback(setattr, owner, name, getattr(owner, name))
+                setattr(owner, name, stand_in)
+        yield
 
 
 @contextlib.contextmanager
