@@ -13,7 +13,12 @@ from .clock import Clock
 class Message(BaseModel):
     """Base of every message body: frozen, so it can be sent, stored and compared."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        defer_build=True,  # most processes send few of the messages that they import
+    )
 
     carries: ClassVar[pa.Schema | None] = None
     """The schema of the table that travels with this message; None where none may."""

@@ -44,6 +44,10 @@ class Ranking(Protocol):
         """Return the next round (MATCHES), at most *limit* matches; no rows once it has stopped."""
         ...
 
+    def prepare(self) -> None:
+        """Get ready for outcomes while the judges are asked: no answer depends on it."""
+        ...
+
     def record(self, outcomes: pa.RecordBatch) -> None:
         """Take a round's outcomes (schema OUTCOMES), in the order its matches were handed out."""
         ...
@@ -122,6 +126,8 @@ class Bracket(Actor):
         """Answer with matches, progress or the standing; one message after the other."""
         loop = asyncio.get_running_loop()
         yield await loop.run_in_executor(self._thread, self._reply, envelope)
+        if isinstance(envelope.body, NextMatches):
+            self._thread.submit(self._ranking.prepare)
 
     def _reply(self, envelope: Envelope) -> Envelope:
         ranking = self._ranking

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -21,7 +20,6 @@ from .choice import api_key, choose_model
 from .inputs import Items, prepare
 from .jobs import Job, items_table, plan_job
 from .loop_thread import LoopThread
-from .patterns.ranking.score import prepare as prepare_scoring
 from .patterns.tournament import rank
 from .results import RankResult
 from .supervisor.budget import Budget
@@ -210,7 +208,7 @@ class Session:
         try:
             args = {"items": items, "by": job.by, "question": job.question}
             args |= {"target": job.target, "seed": job.seed}
-            self._driver = Driver(runtime, key=api_key(), watch=self._watching(job))
+            self._driver = Driver(runtime, key=api_key(), watch=self._watch)
             finished = await self._driver.run(Execute(spec=spec, workflow=rank, args=args))
         except BaseException as error:
             fail_account(job, spec, str(error) or type(error).__name__)
@@ -218,17 +216,6 @@ class Session:
         finally:
             self._driver = None
         return close_account(job, spec, finished, time.monotonic() - began)
-
-    def _watching(self, job: Job) -> Callable[[RunProgress], None]:
-        """Return what is told of the run's progress; with the first answer scoring gets ready."""
-        scorer = threading.Thread(target=prepare_scoring)  # no daemon: exit waits for an import
-
-        def watch(progress: RunProgress) -> None:
-            if job.prepared.truth is not None and scorer.ident is None:
-                scorer.start()
-            self._watch(progress)
-
-        return watch
 
     def _open(self) -> Runtime:
         if self._runtime is not None:

@@ -95,6 +95,10 @@ class PosteriorRanking:
         lists = pa.ListArray.from_arrays(ends, pa.array(shown.ravel(), pa.int32()))
         return pa.record_batch([lists], schema=MATCHES)
 
+    def prepare(self) -> None:
+        """Import what the estimate needs: it takes a quarter of a second."""
+        import scipy.special  # noqa: F401
+
     def record(self, outcomes: pa.RecordBatch) -> None:
         """Take a round's outcomes (OUTCOMES), in the order its matches were handed out."""
         self._log.add(outcomes)

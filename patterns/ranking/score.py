@@ -10,6 +10,9 @@ TOP = 10
 CUTS = (0.25, 0.10, 0.05, 0.02, 0.01)
 """Grades of relevance: each of these top shares of the truth is worth one grade more."""
 
+FEW = 2_000
+"""So many items are compared pair by pair, sooner than `scipy.stats` is imported (a second)."""
+
 
 @dataclass(frozen=True, slots=True)
 class TruthScore:
@@ -21,19 +24,12 @@ class TruthScore:
     ndcg_at_10: float
 
 
-def prepare() -> None:
-    """Import what scoring needs, while there is time: it takes a second."""
-    import scipy.stats  # noqa: F401
-
-
 def score_against(truth: Floats, scores: Floats) -> TruthScore:
     """Score the order of *scores* (higher is better) against *truth*, whose ties are fair to all.
 
     Kendall's tau-b; recall counts an item whose truth reaches the tenth highest; NDCG (Jarvelin &
     Kekalainen 2002) has the gain 2^grade - 1. Nothing to tell apart scores 0, and the cap says so.
     """
-    from scipy.stats import kendalltau  # here, as the import takes longer than its work
-
     if len(truth) == 0:
         return TruthScore(0.0, 0.0, 0.0, 0.0)
     top = min(TOP, len(truth))
@@ -45,8 +41,18 @@ def score_against(truth: Floats, scores: Floats) -> TruthScore:
     ideal = float(np.sum(np.sort(gain)[::-1][:top] * discount))
     ndcg = float(np.sum(gain[best] * discount)) / ideal if ideal else 1.0
     cap = _tau_cap(truth)
-    tau = float(kendalltau(truth, scores).statistic) if cap and np.ptp(scores) else 0.0
+    tau = tau_b(truth, scores) if cap and np.ptp(scores) else 0.0
     return TruthScore(tau, cap, float(recall), ndcg)
+
+
+def tau_b(truth: Floats, scores: Floats) -> float:
+    """Return Kendall's tau-b (Kendall 1945) of two orders, neither of which may be all ties."""
+    if len(truth) > FEW:
+        from scipy.stats import kendalltau
+
+        return float(kendalltau(truth, scores).statistic)
+    one, other = (np.sign(values[:, None] - values) for values in (truth, scores))
+    return float(np.vdot(one, other) / np.sqrt(np.vdot(one, one) * np.vdot(other, other)))
 
 
 def _tau_cap(truth: Floats) -> float:

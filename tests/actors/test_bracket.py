@@ -50,6 +50,9 @@ class Ledger:
         self.told.append(("limit", limit))
         return pa.record_batch([pa.array([[0, 1], [2, 0]], MATCHES[0].type)], schema=MATCHES)
 
+    def prepare(self) -> None:
+        self.threads.add(threading.get_ident())
+
     def record(self, outcomes: pa.RecordBatch) -> None:
         assert outcomes.schema.equals(OUTCOMES)
         self.told.append(outcomes.to_pylist())

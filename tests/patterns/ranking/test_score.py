@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy.stats import kendalltau
 
 from commedia.patterns.ranking import score_against
+from commedia.patterns.ranking.score import FEW, tau_b
 
 
 def test_the_truth_itself_scores_the_most_there_is() -> None:
@@ -30,6 +34,22 @@ def test_the_cap_is_what_an_order_without_ties_can_reach() -> None:
     assert score.tau_b == pytest.approx(score.tau_b_cap)
     assert score.tau_b_cap < 1.0
     assert score.tau_b == pytest.approx(kendalltau(truth, best).statistic)
+
+
+@given(arrays(np.float64, (2, 30), elements=st.integers(-4, 4).map(float)))
+def test_tau_b_has_its_usual_meaning(both: np.ndarray) -> None:
+    truth, scores = both
+    if np.ptp(truth) and np.ptp(scores):
+        assert tau_b(truth, scores) == pytest.approx(kendalltau(truth, scores).statistic)
+
+
+def test_tau_b_is_the_same_for_many_items() -> None:
+    rng = np.random.default_rng(3)
+    truth = np.repeat(rng.integers(0, 20, FEW).astype(float), 2)
+    scores = np.repeat(truth[::2] + rng.standard_normal(FEW), 2)
+
+    # Each item twice: tau-b of the halves, less what ties of the twins are worth.
+    assert tau_b(truth[::2], scores[::2]) == pytest.approx(tau_b(truth, scores), abs=1e-3)
 
 
 def test_any_of_the_items_tied_at_the_tenth_place_counts_for_recall() -> None:
