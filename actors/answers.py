@@ -11,6 +11,9 @@ from typing import Any, Final
 from .errors import InvalidAnswerError
 from .questions import Question
 
+SILENT_CALLS: Final = 30
+"""So many calls in a row without a usable answer are enough: their model is not asked on."""
+
 _PAIR: Final = {"first": 1, "tie": 0, "second": -1}
 _GRADED: Final = {
     "much more first": 2,

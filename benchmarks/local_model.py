@@ -46,9 +46,7 @@ def main() -> None:
     """Serve until standard input ends."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
-    parser.add_argument(
-        "--threads", type=int, default=1, help="two wait for each other where others work"
-    )
+    parser.add_argument("--threads", type=int, default=2, help="one is better where others work")
     options = parser.parse_args()
     says = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # the server's own chatter leaves stdout to the address

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from .actors.answers import SILENT_CALLS
 from .actors.bracket import Progress, Stopped
 from .actors.models.prices import PRICED_AS, price_of
 from .jobs import Job
 from .patterns.ranking.score import score_against
 from .patterns.tournament import Ranked
 from .results import RankResult, Status, digest, ranking_table, with_provenance
-from .supervisor.execution import SILENT_CALLS
 from .supervisor.orders import Finished, RunSpec
 from .supervisor.store import RunStore
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..actors.actor import Actor, Artifact, Envelope, Message, Ref
+from ..actors.answers import SILENT_CALLS
 from ..actors.bracket import Progress, Ranking
 from ..actors.clock import Clock
 from ..actors.faults import Faulty
@@ -34,9 +35,6 @@ from .tournament import Tournament
 
 _STAGE_SHIFT: Final = 32
 """A call's id is its stage's number, shifted, plus its row."""
-
-SILENT_CALLS: Final = 50
-"""So many calls in a row without a usable answer end a run."""
 
 LEFT: Final = {"budget": "over_budget", "interrupt": "cancelled", "silence": "skipped"}
 """What becomes of requests that had not left when the run was halted."""

@@ -114,7 +114,7 @@ class Gateway(Actor):
         """Take HandOver, Ask, Drain and Report."""
         match envelope.body:
             case HandOver(key=key):
-                self._take(key)
+                await self._take(key)
                 yield Envelope(Done())
             case Ask():
                 await self._ready.wait()
@@ -130,10 +130,17 @@ class Gateway(Actor):
             case body:
                 raise TypeError(f"a gateway takes no {type(body).__name__}")
 
-    def _take(self, key: str | None) -> None:
-        if self._caller is None:
-            m = self._model
-            self._open(ClaudeClient(m.name, base_url=m.base_url, key=key, in_flight=m.in_flight))
+    async def _take(self, key: str | None) -> None:
+        if self._caller is not None:
+            return
+        m = self._model
+        client = ClaudeClient(m.name, base_url=m.base_url, key=key, in_flight=m.in_flight)
+        try:
+            await client.reach()
+        except BaseException:
+            await client.close()
+            raise
+        self._open(client)
 
     def _open(self, client: Client) -> None:
         self._caller = Caller(

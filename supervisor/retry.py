@@ -8,6 +8,7 @@ answer (a drop after sending, a 500) is tried once more; a timeout is not, its d
 from dataclasses import dataclass
 from typing import Final
 
+from ..actors.answers import SILENT_CALLS
 from ..actors.models.wire import Attempt, Outcome
 from ..actors.simulation.keyed import text_key, uniform
 
@@ -15,7 +16,6 @@ MAX_ATTEMPTS: Final = 6
 """Attempts of one question: a re-ask is another question."""
 MAX_REASKS: Final = 4
 MAX_UNKNOWN: Final = 2
-MAX_BARREN: Final = 50
 UNUSABLE: Final = "unusable"
 LONGEST_WAIT_S: Final = 300.0
 """A server that asks for more patience than this does not get it."""
@@ -94,7 +94,7 @@ class Breaker:
     """Opens when calls keep failing with nothing better between: then all others end at once.
 
     Five calls for a cause that no patience mends (key, quota, model's name), twenty for others, and
-    fifty without a usable answer, whatever the cause: then it is `unusable`.
+    thirty without a usable answer, whatever the cause: then it is `unusable`.
     """
 
     cause: str | None = None
@@ -107,7 +107,7 @@ class Breaker:
         if self.is_open:
             return
         self.barren = 0 if reason is None else self.barren + 1
-        if self.barren >= MAX_BARREN:
+        if self.barren >= SILENT_CALLS:
             self.cause, self.is_open = UNUSABLE, True
             return
         limit = 5 if reason in _FIVE else 20 if reason in _TWENTY else 0

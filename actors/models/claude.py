@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from ..errors import RunFailedError
 from ..questions import Question
 from .wire import (
     CALL_SPEC_HEADER,
@@ -43,11 +44,12 @@ class ClaudeClient:
         import anthropic
         import httpx2
 
-        self._model = model
+        self._model, self._url = model, base_url or PUBLIC_URL
         self._form = Form()
+        self._is_reached = True
         self._declaration: asyncio.Future[Mapping[str, Any] | None] | None = None
         self._sdk = anthropic.AsyncAnthropic(
-            base_url=re.sub(r"/(v1/?)?$", "", base_url or PUBLIC_URL),
+            base_url=re.sub(r"/(v1/?)?$", "", self._url),
             api_key=key or _NO_KEY,
             max_retries=0,
             open_telemetry=False,
@@ -67,6 +69,15 @@ class ClaudeClient:
     def is_strict(self) -> bool:
         """Whether the endpoint is still asked for strict structured output."""
         return self._form.is_strict
+
+    async def reach(self) -> None:
+        """Raise RunFailedError where nothing answers at the endpoint's address."""
+        await self.declared()
+        if not self._is_reached:
+            raise RunFailedError(
+                f"cannot reach {self._url}: nothing answers there; check the address and the "
+                "network, or start the server"
+            )
 
     async def attempt(self, request: Request, *, max_tokens: int, timeout_s: float) -> Attempt:
         """Send *request* as one HTTP request within a wall deadline of *timeout_s*."""
@@ -118,17 +129,20 @@ class ClaudeClient:
         import anthropic
         import httpx2
 
-        for left in reversed(range(_LIST_TRIES)):
+        for _ in range(_LIST_TRIES):
             try:
                 async with asyncio.timeout(_LIST_S):
                     response = await self._sdk.get("/v1/models", cast_to=httpx2.Response)
+                self._is_reached = True
                 return _declaration(response.content)
             except anthropic.APIStatusError as error:
-                if error.status_code < 500 or not left:
+                self._is_reached = True
+                if error.status_code < 500:
                     return None
-            except (anthropic.APIConnectionError, TimeoutError):
-                if not left:
-                    return None
+            except anthropic.APIConnectionError as error:
+                self._is_reached = _unanswered(error).outcome != "unreachable"
+            except TimeoutError:
+                self._is_reached = True
             await asyncio.sleep(0.2)
         return None
 

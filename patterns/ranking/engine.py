@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from ...actors.answers import SILENT_CALLS
 from ...actors.bracket import Progress, Stopped
 from ...actors.errors import UsageError
 from ...actors.questions import Question
@@ -30,9 +31,6 @@ NO_INFORMATION = (
 TOO_FEW = "there are too few answers to tell whether this judge knows anything"
 ENOUGH = 20
 """Answers from which a judge without information is told from bad luck."""
-
-SILENT_OUTCOMES = 50
-"""So many outcomes in a row without an answer end the ranking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,7 @@ class PosteriorRanking:
     def record(self, outcomes: pa.RecordBatch) -> None:
         """Take a round's outcomes (OUTCOMES), in the order its matches were handed out."""
         self._log.add(outcomes)
-        if self._log.silence >= SILENT_OUTCOMES:
+        if self._log.silence >= SILENT_CALLS:
             self._ended = "data"
 
     def exclude(self, item: int) -> None:

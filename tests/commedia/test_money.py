@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from commedia.actors.errors import UsageError
+from commedia.actors.errors import RunFailedError, UsageError
 from commedia.results import RankResult
 from commedia.session import Session
 
@@ -107,6 +107,13 @@ def test_what_may_have_been_charged_counts_in_full() -> None:
 def test_an_address_that_is_none_is_refused_before_the_first_call(address: str) -> None:
     with pytest.raises(UsageError, match="base URL"):
         ranked(address)
+
+
+def test_a_server_that_is_not_there_fails_the_run_at_once() -> None:
+    with pytest.raises(RunFailedError, match="cannot reach") as caught:
+        ranked("http://127.0.0.1:9")
+
+    assert "\n" not in str(caught.value)
 
 
 def test_a_key_with_a_line_break_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from commedia.actors.actor import Asking, Envelope, Message, Ref
-from commedia.actors.answers import Verdict
+from commedia.actors.answers import SILENT_CALLS, Verdict
 from commedia.actors.clock import Clock, ManualClock, WallClock
 from commedia.actors.errors import PriceUnknownError
 from commedia.actors.messages import Ask, HandOver, ModelSpec
@@ -187,18 +187,18 @@ def test_it_gives_up_after_four_more_tries() -> None:
 
 
 def test_a_model_that_never_mends_its_answers_is_asked_once() -> None:
-    replies, _ = scripted(lambda row: "no", rows=50, in_flight=1)
+    replies, _ = scripted(lambda row: "no", rows=SILENT_CALLS, in_flight=1)
 
-    assert sum(reply["attempts"] for reply in replies) == 50 + 10
+    assert sum(reply["attempts"] for reply in replies) == SILENT_CALLS + 10
     assert {reply["status"] for reply in replies} == {"invalid"}
 
 
-def test_fifty_unusable_answers_in_a_row_end_the_asking() -> None:
+def test_many_unusable_answers_in_a_row_end_the_asking() -> None:
     cut = Attempt("truncated", "Well", Usage(5, 64))
     replies, spending = scripted(lambda row: cut, rows=300, in_flight=1)
     statuses = [reply["status"] for reply in replies]
 
-    assert statuses == ["truncated"] * 50 + ["skipped"] * 250
+    assert statuses == ["truncated"] * SILENT_CALLS + ["skipped"] * (300 - SILENT_CALLS)
     assert replies[-1]["reason"] == spending.broken == "unusable"
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from commedia.actors.answers import SILENT_CALLS
 from commedia.actors.models.wire import Attempt, Outcome
 from commedia.supervisor.retry import (
     MAX_ATTEMPTS,
@@ -95,14 +96,14 @@ def test_an_endpoint_that_is_down_opens_it_after_twenty() -> None:
     assert breaker.is_open
 
 
-def test_fifty_calls_in_a_row_without_a_usable_answer_open_it() -> None:
+def test_many_calls_in_a_row_without_a_usable_answer_open_it() -> None:
     breaker = Breaker()
     for _ in range(3):
-        for reason in ["schema", "refusal", "auth", "max_tokens"] * 12:
+        for reason in ["schema", "refusal", "auth", "max_tokens"] * 7:
             breaker.note(reason)
         assert not breaker.is_open
         breaker.note(None)
-    for _ in range(50):
+    for _ in range(SILENT_CALLS):
         breaker.note("schema")
 
     assert breaker.is_open and breaker.cause == "unusable"
