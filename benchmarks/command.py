@@ -1,8 +1,10 @@
 """The product run as a user runs it, in processes of its own: for figures of the whole."""
 
+import atexit
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,15 +30,22 @@ class Sorted:
     written: bytes
 
 
+def folder() -> Path:
+    """Return a new folder that is gone when this process ends."""
+    made = Path(tempfile.mkdtemp(prefix="commedia-bars-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
 def environment() -> dict[str, str]:
     """Return this process's environment with a run store of its own and no key."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("ANTHROPIC_")}
-    return {**kept, "COMMEDIA_HOME": tempfile.mkdtemp(prefix="commedia-bars-")}
+    return {**kept, "COMMEDIA_HOME": str(folder())}
 
 
 def sort(table: Path, *options: str, truth: str = "cvss_score", text: str = TEXT) -> Sorted:
     """Run `commedia sort` on *table* and return what it said; raises RuntimeError on no object."""
-    out = Path(tempfile.mkdtemp(prefix="commedia-bars-")) / "ranked.csv"
+    out = folder() / "ranked.csv"
     columns = ["--by", "severity", "--text", text, "--id", "ticket_id", "--truth", truth]
     command = [*ENTRY, "sort", str(table), *columns, "-q", "--json", "-o", str(out), *options]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
@@ -65,7 +74,7 @@ def known_advisories(data: Path) -> Path:
     """Write the advisories that have a score into a table of their own; returns its path."""
     table = pq.read_table(data / ADVISORIES)
     known = table.filter(table.column("cvss_score").is_valid())
-    path = Path(tempfile.mkdtemp(prefix="commedia-bars-")) / "advisories.parquet"
+    path = folder() / "advisories.parquet"
     pq.write_table(known, path)
     return path
 
@@ -78,9 +87,14 @@ def seconds(code: str) -> float:
 
 
 def passed(tests: Sequence[str]) -> tuple[int, int]:
-    """Run *tests* with pytest; returns how many passed, and how many there were."""
+    """Run *tests* with pytest; returns how many passed, and how many there were.
+
+    What pytest says of those that failed goes to standard error.
+    """
     command = [sys.executable, "-m", "pytest", "-q", *tests]
     root = Path(__file__).parents[1]
     done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
+    if done.returncode:
+        sys.stderr.write(done.stdout)
     counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|error)", done.stdout)}
     return counts.get("passed", 0), sum(counts.values())

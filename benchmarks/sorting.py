@@ -5,6 +5,7 @@ Simulated judges only. Exits 1 when a bar is missed. Another part is a function 
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 
 from ..actors.simulation.judge import REFERENCE
 from .cases import ITEMS, Case, mean, run_case, run_cases
+from .command import folder
 from .rows import Row, at_least, at_most, render, within
 from .trial import Trial
 from .whole import crashes, over_http, real_model, real_table, same_digest, start
@@ -187,6 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = chosen.only.split(",") if chosen.only else list(SECTIONS)
     if unknown := [name for name in names if name not in SECTIONS]:
         parser.error(f"no section is called {', '.join(unknown)}")
+    os.environ["COMMEDIA_HOME"] = str(folder())  # no run of these is anybody's
     settings = Settings(chosen.seeds, chosen.processes, chosen.data)
     sys.stdout.write(HEADER.format(seeds=settings.seeds, items=ITEMS) + "\n")
     missed = 0

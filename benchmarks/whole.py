@@ -6,7 +6,6 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Literal, Protocol
@@ -14,7 +13,17 @@ from typing import Literal, Protocol
 from ..actors.faults import Faults
 from ..results import RankResult
 from ..session import Session
-from .command import ADVISORIES, ENTRY, environment, known_advisories, passed, seconds, served, sort
+from .command import (
+    ADVISORIES,
+    ENTRY,
+    environment,
+    folder,
+    known_advisories,
+    passed,
+    seconds,
+    served,
+    sort,
+)
 from .rows import Row, at_least, at_most
 
 ROOT = Path(__file__).parents[1]
@@ -79,7 +88,7 @@ def over_http(settings: HasData) -> list[Row]:
     if not (data / ADVISORIES).exists():
         return SKIPPED
     table = known_advisories(data)
-    log = Path(tempfile.mkdtemp(prefix="commedia-bars-")) / "served.jsonl"
+    log = folder() / "served.jsonl"
     direct = sort(table, "--accuracy", "0.85", "--runtime", "inline")
     with served(data / ADVISORIES, log) as address:
         claude = ("--model", "claude-haiku-5-5", "--base-url", address)
@@ -160,7 +169,7 @@ def start(settings: HasData) -> list[Row]:
     demo = subprocess.run(
         [*ENTRY, "demo"], capture_output=True, text=True, env=environment(), check=True
     )
-    ours_s = float(demo.stdout.partition("time: ours ")[2].split()[0])
+    ours_s = float(demo.stdout.partition("; ours ")[2].split()[0])
     return [
         Row("bare Ray: init and first actor, s", f"{statistics.median(bare):.2f}"),
         Row("ours, to the first answer, s", f"{statistics.median(ours):.2f}"),
