@@ -52,7 +52,7 @@ def tau_b(truth: Floats, scores: Floats) -> float:
 
         return float(kendalltau(truth, scores).statistic)
     one, other = (np.sign(values[:, None] - values) for values in (truth, scores))
-    return float(np.vdot(one, other) / np.sqrt(np.vdot(one, one) * np.vdot(other, other)))
+    return float(np.sum(one * other) / np.sqrt(np.sum(one * one) * np.sum(other * other)))
 
 
 def _tau_cap(truth: Floats) -> float:
