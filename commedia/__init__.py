@@ -7,8 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .actors.answers import Verdict as Verdict
     from .actors.errors import CommediaError as CommediaError
     from .actors.errors import UsageError as UsageError
+    from .actors.simulation.judge import JudgeProfile as JudgeProfile
     from .results import RankResult as RankResult
     from .session import Session as Session
     from .supervisor.budget import Budget as Budget
@@ -17,13 +19,24 @@ if TYPE_CHECKING:
 _HOMES = {
     "Budget": ".supervisor.budget",
     "CommediaError": ".actors.errors",
+    "JudgeProfile": ".actors.simulation.judge",
     "RankResult": ".results",
     "Run": ".supervisor.run",
     "Session": ".session",
     "UsageError": ".actors.errors",
+    "Verdict": ".actors.answers",
 }
 
-__all__ = ["Budget", "CommediaError", "RankResult", "Run", "Session", "UsageError"]
+__all__ = [
+    "Budget",
+    "CommediaError",
+    "JudgeProfile",
+    "RankResult",
+    "Run",
+    "Session",
+    "UsageError",
+    "Verdict",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -37,8 +37,9 @@ BATCH_ROWS = 4096
 class Session:
     """Runs rankings on one runtime, one after the other; a context manager.
 
-    *model* is `sim:judge`, a Claude model, any name with *base_url*, or a function that answers a
-    request (a scripted judge); None picks by what is at hand. *budget* is required with a model
+    *model* is `sim:judge`, a Claude model, any name with *base_url*, or a function that takes a
+    request (a mapping with `items`, `by`, `task`, `prompt`) and returns a `Verdict` or the JSON of
+    an answer (a scripted judge); None picks by what is at hand. *budget* is required with a model
     that costs money (`"2usd 300agents"`). *profile* shapes the simulated judge, *accuracy* is how
     often it is right on random pairs. *faults* makes hosts fall on purpose.
     """
@@ -59,6 +60,10 @@ class Session:
         faults: Faults | None = None,
         on_progress: Callable[[RunProgress], None] | None = None,
     ) -> None:
+        """Check what can be checked; the runtime starts with the first ranking.
+
+        Raises UsageError where an argument makes no sense.
+        """
         if not 0.5 < accuracy < 1.0:
             raise UsageError(f"accuracy {accuracy:g} is not between 0.5 and 1")
         for name, value in (("hosts", hosts), ("batch_rows", batch_rows), ("in_flight", in_flight)):
