@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from .actors.bracket import Stopped
+from .actors.tables import UNASKED
 from .inert import inert
 
 Status = Literal["completed", "degraded", "failed", "interrupted"]
@@ -22,10 +23,11 @@ COLUMNS = ("rank", "id", "score", "rank_low", "rank_high", "comparisons")
 
 _ENDINGS = {
     "target": "the target was reached",
-    "budget": "the budget was spent",
+    "budget": "the budget allows no more calls",
     "saturation": "more calls taught nothing more",
     "data": "there was nothing more to learn",
 }
+_ROUNDED = ("rank_low", "rank_high")
 _HTML_ROWS = 20
 _CELL_CHARS = 200
 
@@ -96,6 +98,11 @@ class RankResult:
         )
 
 
+def counted(count: int, thing: str) -> str:
+    """Return how many of a *thing* there are, in words: 1 row, 2,000 rows."""
+    return f"{count:,} {thing}" + ("" if count == 1 else "s")
+
+
 def simulated_line(model: str) -> str:
     """Return the line that says that no model was asked."""
     return f"simulated: {model} is a simulated judge, no language model gave these verdicts"
@@ -112,7 +119,8 @@ def ranking_table(frame: pa.Table, ids: Sequence[str], standing: pa.RecordBatch)
         "id": pa.array([ids[item] for item in items.to_pylist()], pa.string()),
     }
     for name in COLUMNS[2:]:
-        columns[name] = standing.column(name)
+        column = standing.column(name)
+        columns[name] = pa.compute.round(column, 2) if name in _ROUNDED else column
     rows = frame.take(items)
     for name in frame.column_names:
         columns[_free_name(name, columns, frame)] = rows.column(name)
@@ -155,7 +163,7 @@ def _free_name(name: str, columns: Mapping[str, object], frame: pa.Table) -> str
 
 def _rows(result: RankResult) -> str:
     left_out = f", {result.dropped:,} left out" if result.dropped else ""
-    return f"{result.status}: {result.n:,} rows ranked{left_out} by {result.model}"
+    return f"{result.status}: {counted(result.n, 'row')} ranked{left_out} by {result.model}"
 
 
 def _price(result: RankResult) -> str:
@@ -165,8 +173,8 @@ def _price(result: RankResult) -> str:
         like = f" (priced as {result.priced_as})" if result.priced_as else ""
         money = f"${result.cost_usd:,.4f}{like}"
     return (
-        f"{result.calls:,} calls of {result.ask} in {result.rounds} rounds, "
-        f"{result.tokens:,} tokens, {money}, {result.wall_s:.1f} s; run {result.run_id}"
+        f"{counted(result.calls, 'call')} of {result.ask} in {counted(result.rounds, 'round')}, "
+        f"{counted(result.tokens, 'token')}, {money}, {result.wall_s:.1f} s; run {result.run_id}"
     )
 
 
@@ -196,9 +204,14 @@ def _truth(result: RankResult) -> list[str]:
 
 def _losses(result: RankResult) -> list[str]:
     lines = []
-    if any(result.missing.values()):
-        counts = ", ".join(f"{count:,} {status}" for status, count in result.missing.items())
-        lines.append(f"missing answers: {counts}")
+    for label, is_unasked in (("missing answers", False), ("never asked", True)):
+        counts = [
+            f"{count:,} {status}"
+            for status, count in result.missing.items()
+            if count and (status in UNASKED) == is_unasked
+        ]
+        if counts:
+            lines.append(f"{label}: {', '.join(counts)}")
     if result.dead_letters:
         named = ", ".join(result.dead_letters[:10])
         more = len(result.dead_letters) - 10

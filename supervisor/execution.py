@@ -288,12 +288,14 @@ class Execution:
         tally.calls += sent
         tally.tokens += tokens
         tally.nanousd += nanousd
-        statuses = Counter(replies.column("status").to_pylist())
+        endings = [replies.column(name).to_pylist() for name in ("status", "reason")]
+        statuses = Counter(endings[0])
         del statuses["ok"]
         if self.halted == "budget":  # a gateway that is drained knows not why
             statuses["over_budget"] += statuses.pop("cancelled", 0)
         tally.missing = dict(Counter(tally.missing) + +statuses)
-        causes = Counter(word for word in replies.column("reason").to_pylist() if word)
+        told = zip(*endings, strict=True)
+        causes = Counter(word for status, word in told if word and status not in UNASKED)
         tally.causes = dict(Counter(tally.causes) + causes)
         self._purse.spend(tokens=tokens, nanousd=nanousd, agents=sent)
         self._listen(replies)

@@ -110,5 +110,6 @@ def _print_top(top: "pa.Table", out: TextIO) -> None:
 
 def _times(wall_s: float, ray_s: float | None) -> str:
     if ray_s is None:
-        return f"time: ours {wall_s:.1f} s, all in this process"
-    return f"time: ours {wall_s - ray_s:.1f} s, and {ray_s:.1f} s for Ray to start"
+        return f"time: {wall_s:.1f} s, all ours"
+    ours_s = wall_s - ray_s
+    return f"time: {wall_s:.1f} s, of which Ray took {ray_s:.1f} s to start; ours {ours_s:.1f} s"

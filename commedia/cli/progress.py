@@ -131,7 +131,7 @@ def describe(progress: "RunProgress", *, since_s: float = 0.0) -> str:
     parts = [
         phase,
         "" if phase.lower().startswith("round") else f"round {progress.rounds}",
-        f"{calls} matches",
+        f"{calls} calls",
         f"{progress.tokens:,} tokens",
     ]
     if progress.cost_usd is not None:

@@ -28,6 +28,7 @@ Examples:
 """
 
 WIDTH_OFF_TERMINAL = 160
+_COLUMNS = ("run", "when", "status", "rows", "calls", "cost", "by")
 
 
 @click.command(epilog=RUNS_EXAMPLES)
@@ -168,14 +169,19 @@ def _print_runs(records: Sequence["RunRecord"]) -> None:
     from ..inert import inert
 
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("run", "when", "status"):
-        shown.add_column(name, no_wrap=True)
-    for name in ("rows", "calls", "cost"):
-        shown.add_column(name, justify="right", no_wrap=True)
-    shown.add_column("by", no_wrap=True, overflow="ellipsis")
-    for record in records:
-        cells = [record.path.name, *_cells(record.data)]
-        shown.add_row(*(Text(inert(cell, 80)) for cell in cells))
+    rows = [[inert(cell, 80) for cell in (r.path.name, *_cells(r.data))] for r in records]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for name, width in zip(_COLUMNS, widths, strict=True):
+        is_number = name in ("rows", "calls", "cost")
+        shown.add_column(
+            name,
+            justify="right" if is_number else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=None if name == "by" else width,  # what is too wide is cut there
+        )
+    for row in rows:
+        shown.add_row(*(Text(cell) for cell in row))
     console = Console(highlight=False)
     (console if console.is_terminal else _wide_console()).print(shown)
 

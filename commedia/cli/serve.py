@@ -67,7 +67,7 @@ def serve(
     with contextlib.ExitStack() as open_things:
         lines: TextIO | None = None
         if log is not None:
-            lines = open_things.enter_context(log.open("a", encoding="utf-8"))
+            lines = open_things.enter_context(_opened(log))
         listener = open_things.enter_context(contextlib.closing(_listen(host, port)))
         click.echo(f"http://{_name(host)}:{listener.getsockname()[1]}")
         _run(serve_app(World(profile, seed, known), log=lines), listener)
@@ -142,6 +142,15 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         why = error.strerror or str(error)
         raise UsageError(f"cannot listen on {host} port {port}: {why}") from error
+
+
+def _opened(log: Path) -> TextIO:
+    from ..actors.errors import UsageError
+
+    try:
+        return log.open("a", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write the log {log}: {error.strerror or error}") from error
 
 
 def _name(host: str) -> str:

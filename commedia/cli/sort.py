@@ -255,7 +255,7 @@ def _show(result: "RankResult", prepared: "Prepared", out: TextIO) -> None:
 def _summarise(result: "RankResult", options: SortOptions, view: ProgressView) -> None:
     lines = result.lines()
     if options.quiet:
-        lines = lines[: int(result.simulated) + (result.status != "completed")]
+        lines = lines[: int(result.simulated)] if result.status == "completed" else lines
     elif result.simulated and view.has_said_simulated:
         lines = lines[1:]
     try:

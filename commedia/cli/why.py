@@ -1,8 +1,12 @@
 """Why an item has its rank: its matches, seen from its side. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+RIVALS = 4
+"""So many of those who stand nearest to an item are named."""
 
 _GRADES = {
     2: "much more than",
@@ -55,9 +59,26 @@ def explain(item: Mapping[str, Any], met: Sequence[Meeting], ranks: Mapping[str,
         f"{len(met)} matches: put above {above} others, below {below}, level with {level}"
         + (f"; {silent} without an answer" if silent else ""),
         f"{upsets} of these {above + below} verdicts stand against the final order",
+        *_rivals(met, ranks, id),
         "",
     ]
     return lines + [line for meeting in met for line in _lines(meeting, ranks, id)]
+
+
+def _rivals(met: Sequence[Meeting], ranks: Mapping[str, int], item: str) -> list[str]:
+    """Say how *item* fared against those it met who stand nearest to it in the end."""
+    won = Counter(other for meeting in met for other in meeting.above)
+    lost = Counter(other for meeting in met for other in meeting.below)
+    own = ranks.get(item, 0)
+    near = sorted(
+        (other for other in {*won, *lost} if other in ranks),
+        key=lambda other: (abs(ranks[other] - own), ranks[other]),
+    )[:RIVALS]
+    said = [
+        f"{other} (rank {ranks[other]}) above it {lost[other]} of {won[other] + lost[other]} times"
+        for other in sorted(near, key=ranks.__getitem__)
+    ]
+    return [f"nearest that it met: {'; '.join(said)}"] if said else []
 
 
 def _meeting(match: Mapping[str, Any], item: str) -> Meeting:
@@ -104,8 +125,9 @@ def _lines(meeting: Meeting, ranks: Mapping[str, int], item: str) -> list[str]:
     where = f"round {meeting.round}, {meeting.question}, shown {_ordinal(meeting.place_shown)}"
     if not meeting.answer:
         return [f"{where}: no answer ({meeting.status})"]
-    mark = "   [against the final order]" if meeting.against(ranks, item) else ""
-    if len(meeting.shown) == 2:
+    upsets, others = meeting.against(ranks, item), len(meeting.shown) - 1
+    mark = "   [against the final order]" if upsets * 2 > others else ""
+    if others == 1:
         (other,) = meeting.above or meeting.below or meeting.level
         return [f"{where}: {meeting.answer} {_named([other], ranks)}{mark}"]
     lines = [f"{where}: {meeting.answer}{mark}"]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commedia.actors.tables import STANDING
-from commedia.results import CONSENSUS, RankResult, digest, ranking_table, with_provenance
+from commedia.results import CONSENSUS, RankResult, counted, digest, ranking_table, with_provenance
 
 KEYS = [
     *("status", "run_id", "model", "simulated", "ask", "n", "dropped", "calls", "tokens"),
@@ -116,7 +116,7 @@ def test_the_summary_says_all_that_matters() -> None:
         "1,378 calls of list:10 in 6 rounds",
         "4,100,000 tokens",
         "$4.5000 (priced as claude-haiku-5-5)",
-        "the budget was spent",
+        "the budget allows no more calls",
         f"predicted tau 0.870 (target 0.9), which is {CONSENSUS}",
         "tau-b 0.850 (its ties allow 0.949), top-10 recall 0.80, NDCG@10 0.97",
         "3 timeout, 2 refused",
@@ -125,6 +125,18 @@ def test_the_summary_says_all_that_matters() -> None:
         "/runs/20261125-abc/ranking.parquet",
     ):
         assert part in text
+
+
+def test_what_was_never_asked_is_no_missing_answer() -> None:
+    lines = dataclasses.replace(RESULT, missing={"timeout": 3, "over_budget": 40}).lines()
+
+    assert "missing answers: 3 timeout" in lines
+    assert "never asked: 40 over_budget" in lines
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 rows"), (1, "1 row"), (2000, "2,000 rows")])
+def test_things_are_counted_in_words(count: int, said: str) -> None:
+    assert counted(count, "row") == said
 
 
 def test_a_simulated_result_says_so_first_and_last_and_a_real_one_never() -> None:

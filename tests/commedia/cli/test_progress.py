@@ -76,12 +76,12 @@ def test_a_terminal_sees_it_live_and_keeps_only_what_was_said(screen: io.StringI
 
     shown = screen.getvalue()
     assert "simulated: sim:judge" in shown
-    assert "300 of about 2,200 matches" in shown
+    assert "300 of about 2,200 calls" in shown
     assert "[bold]as it is[/bold]" in shown
 
 
-def test_a_line_says_rounds_matches_tokens_money_and_tau() -> None:
+def test_a_line_says_rounds_calls_tokens_money_and_tau() -> None:
     assert describe(progress(3), since_s=0.5) == (
-        "judging · round 3 · 300 of about 2,200 matches · 93,000 tokens · $0.0900 · "
+        "judging · round 3 · 300 of about 2,200 calls · 93,000 tokens · $0.0900 · "
         "predicted tau 0.500 · 2 without an answer · 2.0 s · simulated"
     )

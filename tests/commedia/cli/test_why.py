@@ -55,6 +55,24 @@ def test_what_a_prefix_leaves_out_stands_below_it() -> None:
     assert of_c.above == ("a", "b")
 
 
+def test_those_nearest_to_an_item_are_named_with_how_it_fared() -> None:
+    rows = [
+        match(ids=["b", "c"], grade=1),
+        match(ids=["c", "b"], grade=1),
+        match(ids=["a", "b"], grade=1),
+    ]
+    lines = explain(
+        {"id": "b", "rank": 2, "rank_low": 1.0, "rank_high": 3.0, "score": 0.5},
+        meetings(rows, "b"),
+        RANKS,
+    )
+
+    assert (
+        "nearest that it met: a (rank 1) above it 1 of 1 times; c (rank 3) above it 1 of 2 times"
+        in lines
+    )
+
+
 def test_a_match_without_an_answer_says_nothing_but_that() -> None:
     rows = [match(ids=["a", "b"], status="timeout"), match(ids=["b", "c"], grade=1)]
 
@@ -77,6 +95,7 @@ def test_the_explanation_counts_and_marks_surprises() -> None:
         "b: rank 2 of 4 (90% interval 1 - 3), score 0.500",
         "3 matches: put above 0 others, below 2, level with 0; 1 without an answer",
         "1 of these 2 verdicts stand against the final order",
+        "nearest that it met: a (rank 1) above it 1 of 1 times; c (rank 3) above it 1 of 1 times",
         "",
         "round 1, pair, shown 2nd: less than a (rank 1)",
         "round 2, pair, shown 2nd: less than c (rank 3)   [against the final order]",
