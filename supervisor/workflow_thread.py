@@ -14,7 +14,8 @@ def start_workflow(make: Callable[[], Coroutine[Any, Any, T]]) -> "Future[T]":
     done: Future[T] = Future()
 
     def body() -> None:
-        done.set_running_or_notify_cancel()  # from here on nobody can cancel it
+        if not done.set_running_or_notify_cancel():  # from here on nobody can cancel it
+            return
         try:
             done.set_result(asyncio.run(make()))
         except BaseException as error:  # the future carries whatever ended the workflow

@@ -1,11 +1,13 @@
 """The command `commedia`: finds the command asked for, and turns every error into one sentence."""
 
+import contextlib
 import importlib
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import NoReturn
 
 import click
 
@@ -77,7 +79,10 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and exit with its code; SIGTERM ends it in good order."""
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code in (EXIT_INTERRUPTED, EXIT_TERMINATED):
+        _leave(code)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -90,6 +95,8 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         _say(_sentence_of(error))
         return EXIT_USAGE
+    except _Terminated:
+        return EXIT_TERMINATED
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted")
         return EXIT_INTERRUPTED
@@ -101,9 +108,24 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+class _Terminated(BaseException):
+    """SIGTERM came."""
+
+
 def _terminate(number: int, frame: FrameType | None) -> None:
     """Leave through every open block, so that processes are stopped and files are whole."""
-    raise SystemExit(EXIT_TERMINATED)
+    raise _Terminated
+
+
+def _leave(code: int) -> NoReturn:
+    """Exit now that every block is left: a thread that still computes is not waited for.
+
+    An interpreter that ends in order while a thread is inside Arrow or numpy may wait for ever.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # closed, or nobody reads
+            stream.flush()
+    os._exit(code)
 
 
 def _failed(error: Exception) -> int:
