@@ -1,5 +1,6 @@
 """What all tests share: a run store of their own, no key, and one Ray for the whole test run."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,12 @@ from commedia.supervisor.runtime.base import Runtime
 from commedia.supervisor.runtime.inline_runtime import InlineRuntime
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
+
+
+def pytest_configure() -> None:
+    """Take SIGINT back: what a shell starts in the background ignores it, and so do its children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
