@@ -13,7 +13,7 @@ SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 
 
 def pytest_configure() -> None:
-    """Take SIGINT back: what a shell starts in the background ignores it, and so do its children."""
+    """Take SIGINT back: what a shell starts in the background ignores it, as do its children."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
