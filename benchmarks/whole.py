@@ -166,16 +166,13 @@ def start(settings: HasData) -> list[Row]:
     above = statistics.median(o - b for o, b in zip(ours, bare, strict=True))
     click = [sys.executable, "-c", "import click"]
     asked = [_wall([*ENTRY, "--help"]) / _wall(click) for _ in range(PAIRS)]
-    demo = subprocess.run(
-        [*ENTRY, "demo"], capture_output=True, text=True, env=environment(), check=True
-    )
-    ours_s = float(demo.stdout.partition("; ours ")[2].split()[0])
+    demos = [_demo() for _ in range(PAIRS)]
     return [
         Row("bare Ray: init and first actor, s", f"{statistics.median(bare):.2f}"),
         Row("ours, to the first answer, s", f"{statistics.median(ours):.2f}"),
         at_most("above bare Ray, median of 5 pairs, s", above, 1.5, ".2f"),
         at_most("commedia --help / import click", statistics.median(asked), 4, ".2f"),
-        at_most("demo: ours, Ray's apart, s", ours_s, 3, ".2f"),
+        at_most("demo: ours, Ray's apart, median of 5, s", statistics.median(demos), 3, ".2f"),
     ]
 
 
@@ -192,6 +189,13 @@ def _ranked(
 
 def _exactly(name: str, value: object, bar: object) -> Row:
     return Row(name, str(value), f"= {bar}", value == bar)
+
+
+def _demo() -> float:
+    """Run the demo; returns the seconds that it calls ours."""
+    command = [*ENTRY, "demo"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=True)
+    return float(done.stdout.partition("; ours ")[2].split()[0])
 
 
 def _wall(command: list[str]) -> float:
