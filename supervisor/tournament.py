@@ -39,7 +39,7 @@ class Tournament:
 
     async def bracket(self) -> Child:
         """Return the bracket, once it has been started and knows all that was told."""
-        return await self._start()
+        return await asyncio.shield(self._start())  # who waits may leave; the bracket stays
 
     async def close(self) -> None:
         """Stop the bracket; one that is still starting is not waited for."""
@@ -53,7 +53,7 @@ class Tournament:
     async def next_matches(self, limit: int | None) -> pa.RecordBatch:
         """Return the next round (schema MATCHES)."""
         body = NextMatches(limit=limit)
-        if self._told:
+        if self._starting is not None:
             return bare((await self._tell(body)).batch(), MATCHES)
         matches = await asyncio.to_thread(self._ranking().next_matches, limit)
         self._told.append(Envelope(body))

@@ -108,13 +108,13 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-class _Terminated(BaseException):
+class _Terminated(SystemExit):
     """SIGTERM came."""
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     """Leave through every open block, so that processes are stopped and files are whole."""
-    raise _Terminated
+    raise _Terminated(EXIT_TERMINATED)
 
 
 def _leave(code: int) -> NoReturn:

@@ -39,6 +39,19 @@ async def played(runtime: Runtime, *, kill_after: int | None) -> pa.RecordBatch:
     return standing
 
 
+def test_a_bracket_that_lived_before_the_first_round_knows_of_it(runtime: Runtime) -> None:
+    async def rounds() -> tuple[int, int]:
+        nursery = Nursery(runtime, RestartPolicy(Intensity()), runtime.clock)
+        tournament = Tournament(nursery, PosteriorRanking(30, Question("pair"), seed=3))
+        await tournament.standing()
+        matches = await tournament.next_matches(40)
+        progress = await tournament.record(outcomes(matches))
+        await tournament.close()
+        return progress.rounds, progress.asked
+
+    assert asyncio.run(rounds()) == (1, 40)
+
+
 def test_a_new_bracket_stands_where_the_old_one_stood(runtime: Runtime) -> None:
     whole = asyncio.run(played(runtime, kill_after=None))
     killed = asyncio.run(played(runtime, kill_after=3))
