@@ -1,118 +1,19 @@
-"""The gateway pays once, never above the cap, answers every row, and keeps the key to itself."""
+"""The gateway pays once, never above the cap, and answers every row."""
 
 import asyncio
-import io
-import json
-import pickle
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import pytest
+from gateways import Here, Row, ask, opened, report, requests, scripted, send
 
-from commedia.actors.actor import Asking, Envelope, Message, Ref
 from commedia.actors.answers import SILENT_CALLS, Verdict
-from commedia.actors.clock import Clock, ManualClock, WallClock
+from commedia.actors.clock import WallClock
 from commedia.actors.errors import PriceUnknownError
-from commedia.actors.messages import Ask, HandOver, ModelSpec
-from commedia.actors.models.loopback import loopback
-from commedia.actors.models.serving import World, serve_app
+from commedia.actors.messages import ModelSpec
 from commedia.actors.models.wire import Attempt, Usage
-from commedia.actors.questions import Question
-from commedia.actors.simulation.judge import Bench, JudgeProfile
-from commedia.actors.simulation.keyed import text_keys
-from commedia.actors.tables import INPUT, REPLIES, REQUESTS, UNTRUSTED, batch
 from commedia.supervisor.budget import Amount, Budget
-from commedia.supervisor.gateway import Drain, Gateway, Report, Spending, check_budget
+from commedia.supervisor.gateway import Drain, Gateway, check_budget
 
 FIRST = Verdict(grade=1)
-KEY = "sk-test-5c1e7"
-Row = Mapping[str, Any]
-
-
-class Here:
-    """The world of an actor that asks nobody."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-
-    def ask(self, ref: Ref, envelope: Envelope) -> Asking:
-        raise NotImplementedError
-
-    def die(self) -> None:
-        raise NotImplementedError
-
-
-def requests(
-    rows: int, *, task: str = "pair", first: int = 0, specs: list[str] | None = None
-) -> pa.RecordBatch:
-    columns = {
-        "call_id": list(range(first, first + rows)),
-        "role": "judge",
-        "model": "any",
-        "prompt": [f"Which is worse? {row}" for row in range(first, first + rows)],
-        "attempt": 0,
-        "task": task,
-        "by": "severity",
-        "variant": "",
-        "repeat": 0,
-        "spec": specs,
-    }
-    return batch(REQUESTS, columns, rows=rows, integrity=UNTRUSTED, provenance=INPUT)
-
-
-async def opened(
-    script: Callable[[Row], Any] | None,
-    budget: str = "1M",
-    *,
-    clock: Clock | None = None,
-    **spec: Any,
-) -> Gateway:
-    named = {"name": "scripted", **spec}
-    gateway = Gateway(ModelSpec(script=script, **named), Budget.parse(budget))
-    await gateway.on_start(Here(clock or WallClock()))
-    return gateway
-
-
-async def ask(gateway: Gateway, table: pa.RecordBatch) -> list[dict[str, Any]]:
-    replies: list[dict[str, Any]] = []
-    async for envelope in gateway.receive(Envelope(Ask(), table)):
-        piece = envelope.batch()
-        assert piece.schema.equals(REPLIES)
-        replies += piece.to_pylist()
-    return sorted(replies, key=lambda reply: int(reply["call_id"]))
-
-
-async def send(gateway: Gateway, body: Message) -> Message:
-    [reply] = [envelope.body async for envelope in gateway.receive(Envelope(body))]
-    return reply
-
-
-async def report(gateway: Gateway) -> Spending:
-    spending = await send(gateway, Report())
-    assert isinstance(spending, Spending)
-    return spending
-
-
-def scripted(
-    script: Callable[[Row], Any],
-    budget: str = "1M",
-    *,
-    rows: int = 1,
-    task: str = "pair",
-    **spec: Any,
-) -> tuple[list[dict[str, Any]], Spending]:
-    """Ask a scripted model *rows* questions on a clock that does not wait."""
-
-    async def run() -> tuple[list[dict[str, Any]], Spending]:
-        gateway = await opened(script, budget, clock=ManualClock(), **spec)
-        replies = await ask(gateway, requests(rows, task=task))
-        spending = await report(gateway)
-        await gateway.on_stop()
-        return replies, spending
-
-    return asyncio.run(run())
 
 
 def test_every_row_is_answered_once_and_typed() -> None:
@@ -418,97 +319,3 @@ def test_a_gateway_starts_from_what_was_spent_before() -> None:
         assert (await report(gateway)).spent.agents == 10
 
     asyncio.run(run())
-
-
-def specs(shown: np.ndarray, ids: list[str], task: str) -> list[str]:
-    fixed = {"role": "judge", "task": task, "by": "severity", "variant": "", "repeat": 0}
-    return [json.dumps({**fixed, "items": [ids[item] for item in row]}) for row in shown]
-
-
-def through_http(
-    work: Callable[[Gateway, io.StringIO], Awaitable[None]], budget: str, *, key: str = KEY
-) -> None:
-    async def run(url: str) -> None:
-        model = ModelSpec(name="claude-haiku-5-5", base_url=url)
-        gateway = Gateway(model, Budget.parse(budget))
-        await gateway.on_start(Here(WallClock()))
-        await send(gateway, HandOver(key=key))
-        await work(gateway, log)
-        await gateway.on_stop()
-
-    log = io.StringIO()
-    with loopback(serve_app(World(JudgeProfile(), 3, UTILITY), log=log)) as url:
-        asyncio.run(run(url))
-
-
-UTILITY = {f"item {row}": row / 7 for row in range(30)}
-
-
-@pytest.mark.parametrize("task", ["pair", "graded", "list:6"])
-def test_through_http_a_world_answers_as_the_direct_judge_does(task: str) -> None:
-    question = Question.parse(task)
-    rng = np.random.default_rng(1)
-    shown = np.array([rng.permutation(30)[: question.size] for _ in range(40)])
-    bench = Bench(
-        JudgeProfile(), 3, "severity", np.array(list(UTILITY.values())), text_keys(list(UTILITY))
-    )
-    direct = bench.answer(question, shown)
-
-    async def work(gateway: Gateway, log: io.StringIO) -> None:
-        asked = requests(40, task=task, specs=specs(shown, list(UTILITY), task))
-        replies = await ask(gateway, asked)
-        spending = await report(gateway)
-        column = "order" if question.kind == "list" else "grade"
-
-        assert [reply[column] for reply in replies] == direct.tolist()
-        assert spending.is_simulated and spending.declared is not None
-        assert spending.declared["persistent_share"] == 0.5
-        assert spending.served_models == ("claude-haiku-5-5",)
-        assert spending.cost_nanousd == sum(reply["cost_nanousd"] for reply in replies)
-
-    through_http(work, "1usd")
-
-
-def test_the_servers_own_log_stays_below_the_cap() -> None:
-    async def work(gateway: Gateway, log: io.StringIO) -> None:
-        replies = await ask(gateway, requests(400))
-        lines = [json.loads(line) for line in log.getvalue().splitlines()]
-        used = sum(sum(line["usage"].values()) for line in lines)
-        statuses = [reply["status"] for reply in replies]
-
-        assert used <= 3000
-        assert used == (await report(gateway)).tokens
-        assert len(lines) == statuses.count("ok")
-        assert statuses.count("over_budget") == 400 - len(lines) > 0
-
-    through_http(work, "3k")
-
-
-def test_an_ask_before_the_key_waits_for_it() -> None:
-    async def run(url: str) -> None:
-        gateway = Gateway(ModelSpec(name="claude-haiku-5-5", base_url=url), Budget.parse("1M"))
-        await gateway.on_start(Here(WallClock()))
-        asking = asyncio.ensure_future(ask(gateway, requests(2)))
-        await asyncio.sleep(0)
-        assert not asking.done()
-        await send(gateway, HandOver(key=None))
-
-        assert [reply["status"] for reply in await asking] == ["ok", "ok"]
-        await gateway.on_stop()
-
-    with loopback(serve_app(World(JudgeProfile(), 3, UTILITY))) as url:
-        asyncio.run(run(url))
-
-
-def test_the_key_is_nowhere_to_be_read() -> None:
-    async def work(gateway: Gateway, log: io.StringIO) -> None:
-        replies = await ask(gateway, requests(3))
-        shown = [repr(replies), repr(gateway), str(gateway), repr(await report(gateway))]
-        shown += [repr(vars(gateway)), repr(HandOver(key=KEY)), str(HandOver(key=KEY))]
-
-        assert not any(KEY in text for text in shown)
-        assert KEY not in log.getvalue()
-
-    fresh = Gateway(ModelSpec(name="claude-haiku-5-5"), Budget.parse("1M"))
-    assert KEY.encode() not in pickle.dumps(fresh)
-    through_http(work, "1M")
