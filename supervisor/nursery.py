@@ -56,11 +56,15 @@ class Nursery:
         self.deaths: list[str] = []
 
     async def start(self, spec: ChildSpec, prepare: Prepare = _nothing) -> Child:
-        """Start a child of *spec*, and keep it until the end."""
+        """Start a child of *spec*, prepare it, and keep it until the end, unless that fails."""
         child = Child(spec, await self.runtime.start(spec.create(), spec.name), prepare)
         self._tell("started", spec.name)
         self._children.append(child)
-        await self._prepare(child)
+        try:
+            await self._prepare(child)
+        except BaseException:  # or nobody would know of it
+            await self.stop(child)
+            raise
         return child
 
     async def restart(self, child: Child, key: str, *, why: str = "its process ended") -> bool:
