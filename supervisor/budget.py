@@ -155,7 +155,7 @@ def _flat(amount: Amount) -> tuple[int, int, int]:
 def _read(term: str) -> tuple[str, int]:
     matched = _TERM.fullmatch(term)
     if matched is None:
-        raise BudgetSyntaxError(term, "it is not a number with a unit")
+        raise BudgetSyntaxError(term, "it is not a number with a unit, without a space between")
     number, unit = matched.groups()
     if unit == "m":
         raise BudgetSyntaxError(

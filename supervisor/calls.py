@@ -1,14 +1,13 @@
 """One call to a model that costs money: its attempts, waits and re-asks, until a reply stands."""
 
 import asyncio
-import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ..actors.answers import Verdict, parse_answer
 from ..actors.clock import Clock
 from ..actors.errors import InvalidAnswerError
-from ..actors.models.prices import Price, price_of
+from ..actors.models.prices import Price
 from ..actors.models.replies import Reply
 from ..actors.models.wire import Attempt, Client, Request, Usage, most_tokens_in
 from .admission import Admitted, Desk, Refused, Wait, Window
@@ -16,12 +15,6 @@ from .budget import Amount
 from .retry import Again, GiveUp, Patience, after_failure
 
 _PUSHED_BACK: Final = frozenset({"timeout", "overloaded", "rate_limited"})
-_DATED: Final = re.compile(r"-\d{8}$")
-
-
-def known_price(model: str) -> Price | None:
-    """Return the list price of *model*, whatever date its name ends with; None if unknown."""
-    return price_of(_DATED.sub("", model))
 
 
 @dataclass(slots=True)

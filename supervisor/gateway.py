@@ -14,13 +14,14 @@ from ..actors.actor import Actor, Context, Envelope, Message
 from ..actors.errors import PriceUnknownError, UsageError
 from ..actors.messages import Answers, Ask, Done, HandOver, ModelSpec
 from ..actors.models.claude import ClaudeClient
+from ..actors.models.prices import price_of
 from ..actors.models.replies import Reply, reply_batch
 from ..actors.models.scripted import ScriptedClient
 from ..actors.models.wire import Client, Request
 from ..actors.questions import Question
 from .admission import Desk, Window
 from .budget import NOTHING, Amount, Budget, Ledger
-from .calls import Caller, Tally, known_price
+from .calls import Caller, Tally
 from .slots import Slots
 
 PIECE_S: Final = 0.05
@@ -65,7 +66,7 @@ class Spending(Message):
 
 def check_budget(model: ModelSpec, budget: Budget) -> None:
     """Raise PriceUnknownError where a budget in dollars could not hold."""
-    if budget.nanousd is not None and not model.is_simulated and known_price(model.name) is None:
+    if budget.nanousd is not None and not model.is_simulated and price_of(model.name) is None:
         raise PriceUnknownError(model.name)
 
 
@@ -122,6 +123,7 @@ class Gateway(Actor):
                     yield Envelope(Answers(), reply_batch(replies))
             case Drain():
                 self._desk.is_draining = True
+                self._ready.set()  # who waits for the key is told that nothing will be sent
                 if self._caller is not None:
                     self._caller.bell.ring()
                 yield Envelope(Done())
@@ -147,7 +149,7 @@ class Gateway(Actor):
             client,
             self._desk,
             self.context.clock,
-            known_price(self._model.name),
+            price_of(self._model.name),
             self._model.timeout_s,
             self._window,
         )
@@ -196,7 +198,8 @@ class Gateway(Actor):
         question = _question(row["task"])
         if question is None or not prompt:
             return Reply(call_id, "failed", "request")
-        assert self._caller is not None
+        if self._caller is None:  # stopped before the key came
+            return Reply(call_id, "cancelled", "stopped")
         async with self._slots:
             request = Request(call_id, question, (("user", prompt),), row)
             try:
@@ -208,7 +211,7 @@ class Gateway(Actor):
         caller, ledger = self._caller, self._desk.ledger
         tally = caller.tally if caller else Tally()
         declared = await caller.client.declared() if caller else None
-        is_priced = known_price(self._model.name) is not None
+        is_priced = price_of(self._model.name) is not None
         return Spending(
             calls=tally.calls,
             requests=tally.requests,

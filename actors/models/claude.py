@@ -34,6 +34,7 @@ _NO_KEY: Final = "none"
 """What a server that asks for no key is sent."""
 _CONNECT_S: Final = 10.0
 _LIST_S: Final = 5.0
+_LIST_CONNECT_S: Final = 3.0
 _LIST_TRIES: Final = 3
 
 
@@ -46,7 +47,7 @@ class ClaudeClient:
 
         self._model, self._url = model, base_url or PUBLIC_URL
         self._form = Form()
-        self._is_reached = True
+        self._unreached: str | None = None
         self._declaration: asyncio.Future[Mapping[str, Any] | None] | None = None
         self._sdk = anthropic.AsyncAnthropic(
             base_url=re.sub(r"/(v1/?)?$", "", self._url),
@@ -71,13 +72,10 @@ class ClaudeClient:
         return self._form.is_strict
 
     async def reach(self) -> None:
-        """Raise RunFailedError where nothing answers at the endpoint's address."""
+        """Raise RunFailedError where nothing answers at the endpoint's address, or not by TLS."""
         await self.declared()
-        if not self._is_reached:
-            raise RunFailedError(
-                f"cannot reach {self._url}: nothing answers there; check the address and the "
-                "network, or start the server"
-            )
+        if self._unreached is not None:
+            raise RunFailedError(f"cannot reach {self._url}: {self._unreached}")
 
     async def attempt(self, request: Request, *, max_tokens: int, timeout_s: float) -> Attempt:
         """Send *request* as one HTTP request within a wall deadline of *timeout_s*."""
@@ -129,21 +127,24 @@ class ClaudeClient:
         import anthropic
         import httpx2
 
-        for _ in range(_LIST_TRIES):
+        limits = httpx2.Timeout(_LIST_S, connect=_LIST_CONNECT_S)
+        for left in reversed(range(_LIST_TRIES)):
+            self._unreached = None
             try:
                 async with asyncio.timeout(_LIST_S):
-                    response = await self._sdk.get("/v1/models", cast_to=httpx2.Response)
-                self._is_reached = True
+                    response = await self._sdk.get(
+                        "/v1/models", cast_to=httpx2.Response, options={"timeout": limits}
+                    )
                 return _declaration(response.content)
             except anthropic.APIStatusError as error:
-                self._is_reached = True
                 if error.status_code < 500:
                     return None
             except anthropic.APIConnectionError as error:
-                self._is_reached = _unanswered(error).outcome != "unreachable"
+                self._unreached = _why_unreached(error)
             except TimeoutError:
-                self._is_reached = True
-            await asyncio.sleep(0.2)
+                pass  # somebody listens there
+            if left:
+                await asyncio.sleep(0.2)
         return None
 
 
@@ -161,14 +162,21 @@ def _unanswered(error: "anthropic.APIConnectionError") -> Attempt:
     The SDK's transport reports a connection lost after sending as a failure to connect, too; only
     aiohttp's own error, which it keeps as a cause, knows.
     """
+    return Attempt("unreachable" if _why_unreached(error) else "dropped")
+
+
+def _why_unreached(error: "anthropic.APIConnectionError") -> str | None:
+    """Return why nothing was sent, as the end of a sentence; None where something may have been."""
     import aiohttp
 
     cause: BaseException | None = error
     while cause is not None:
+        if isinstance(cause, aiohttp.ClientSSLError):
+            return "what answers there has no valid TLS; check http or https, and its certificate"
         if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-            return Attempt("unreachable")
+            return "nothing answers there; check the address and the network, or start the server"
         cause = cause.__cause__
-    return Attempt("dropped")
+    return None
 
 
 def _seconds(header: str | None, scale: float) -> float | None:

@@ -2,19 +2,24 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import logging
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pytest
+from api import message_body
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from commedia.actors.errors import RunFailedError
+from commedia.actors.models import claude
 from commedia.actors.models.claude import ClaudeClient
 from commedia.actors.models.loopback import loopback
 from commedia.actors.models.wire import Attempt, Request
@@ -27,17 +32,7 @@ SPEC = '{"role": "judge", "items": ["a", "b"]}'
 
 
 def said(text: str = '{"verdict": "first"}', **changes: Any) -> Response:
-    body = {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "served",
-        "content": [{"type": "text", "text": text}],
-        "stop_reason": "end_turn",
-        "stop_sequence": None,
-        "usage": {"input_tokens": 12, "output_tokens": 5},
-    }
-    return JSONResponse({**body, **changes}, headers={"request-id": "req_9"})
+    return JSONResponse(message_body(text, **changes), headers={"request-id": "req_9"})
 
 
 def refused(status: int, message: str = "no", **headers: str) -> Response:
@@ -107,6 +102,58 @@ def test_one_attempt_is_one_request_with_the_strict_form() -> None:
     assert body["output_config"]["format"]["schema"]["required"] == ["verdict"]
     assert endpoint.headers[0]["authorization"] == f"Bearer {KEY}"
     assert len(endpoint.bodies) == 1
+
+
+async def reached(client: ClaudeClient) -> None:
+    await client.reach()
+
+
+def test_an_endpoint_is_reached_whatever_it_says_of_its_models() -> None:
+    for models in (refused(404), refused(500), HTMLResponse("hello"), refused(401)):
+        served(Endpoint([said()], models=models), reached)
+
+
+def why_not_reached(url: str) -> str:
+    async def run() -> str:
+        client = ClaudeClient("claude-haiku-5-5", base_url=url, key=KEY, in_flight=4)
+        try:
+            with pytest.raises(RunFailedError) as caught:
+                await client.reach()
+        finally:
+            await client.close()
+        return str(caught.value)
+
+    return asyncio.run(run())
+
+
+def test_an_address_without_a_server_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    assert why_not_reached(f"http://127.0.0.1:{port}").startswith(
+        f"cannot reach http://127.0.0.1:{port}: nothing answers there"
+    )
+
+
+def test_a_server_without_tls_is_told_from_none() -> None:
+    with loopback(Endpoint([said()]).app()) as url:
+        why = why_not_reached(url.replace("http:", "https:"))
+
+    assert "no valid TLS" in why and KEY not in why
+
+
+def test_an_address_that_swallows_connections_is_not_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claude, "_LIST_CONNECT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as held:
+        for _ in range(4):  # what fills its queue; the next are left waiting
+            filler = held.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        port = full.getsockname()[1]
+
+        assert "nothing answers there" in why_not_reached(f"http://127.0.0.1:{port}")
 
 
 @pytest.mark.parametrize(
