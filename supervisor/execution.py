@@ -324,7 +324,7 @@ class Execution:
                     tokens=self.tally.tokens,
                     cost_usd=self.tally.nanousd / 1e9 if self.tally.is_priced else None,
                     predicted_tau=stands.predicted_tau if stands else None,
-                    missing=sum(self.tally.missing.values()),
+                    missing=sum(n for s, n in self.tally.missing.items() if s not in UNASKED),
                     elapsed_s=self._log.elapsed_s,
                     simulated=self.tally.is_simulated,
                     model=self.spec.model.name,

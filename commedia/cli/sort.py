@@ -115,7 +115,7 @@ class SortOptions:
     show_default=True,
     help="Actors on Ray, or all in this process.",
 )
-@click.option("--hosts", type=click.IntRange(min=1), help="How many processes play judges.")
+@click.option("--hosts", type=click.IntRange(min=1), help="Processes that play judges, at most.")
 @click.option(
     "--in-flight",
     type=click.IntRange(min=1),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from api import message_body
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,6 +19,7 @@ from starlette.routing import Route
 from commedia.actors.errors import RunFailedError, UsageError
 from commedia.results import RankResult
 from commedia.session import Session
+from commedia.supervisor.progress import RunProgress
 
 ROWS = [{"text": f"thing {n}", "size": n} for n in range(6)]
 Answer = Callable[[dict[str, Any]], Response]
@@ -44,15 +46,7 @@ def server(answer: Answer) -> Iterator[str]:
 
 
 def message(text: str, *, tokens: int = 50) -> Response:
-    body = {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "tiny",
-        "content": [{"type": "text", "text": text}],
-        "stop_reason": "end_turn",
-        "usage": {"input_tokens": tokens, "output_tokens": 5},
-    }
+    body = message_body(text, usage={"input_tokens": tokens, "output_tokens": 5})
     return Response(json.dumps(body), media_type="application/json")
 
 
@@ -107,6 +101,17 @@ def test_what_may_have_been_charged_counts_in_full() -> None:
 def test_an_address_that_is_none_is_refused_before_the_first_call(address: str) -> None:
     with pytest.raises(UsageError, match="base URL"):
         ranked(address)
+
+
+def test_what_was_never_asked_is_not_shown_as_unanswered() -> None:
+    shown: list[RunProgress] = []
+    rows = [{"text": f"thing {n}", "size": n} for n in range(40)]
+    with Session(runtime="inline", budget="5k", on_progress=shown.append) as session:
+        result = session.rank(rows, "size", text="text", truth="size", ask="pair")
+
+    assert result.missing.keys() == {"over_budget"}
+    assert max(progress.calls for progress in shown) == result.calls > 0
+    assert {progress.missing for progress in shown} == {0}
 
 
 def test_a_server_that_is_not_there_fails_the_run_at_once() -> None:
