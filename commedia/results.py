@@ -204,7 +204,7 @@ def _truth(result: RankResult) -> list[str]:
 
 def _losses(result: RankResult) -> list[str]:
     lines = []
-    for label, is_unasked in (("missing answers", False), ("never asked", True)):
+    for label, is_unasked in (("missing answers", False), ("never asked, or taken back", True)):
         counts = [
             f"{count:,} {status}"
             for status, count in result.missing.items()

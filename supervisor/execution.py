@@ -98,7 +98,9 @@ class Execution:
         if self.spec.model.is_simulated:
             self.tally.persistent_share = self.spec.model.profile.persistent_share
         if self._gateway is not None:
-            reply = await one_reply(self._runtime.ask(self._gateway.ref, Envelope(Report())))
+            reply = await one_reply(
+                self._runtime.ask(self._gateway.ref, Envelope(Report(is_last=True)))
+            )
             assert isinstance(reply.body, Spending)
             self._take_ledger(reply.body)
             self.tally.is_simulated = reply.body.is_simulated
@@ -111,6 +113,7 @@ class Execution:
     def _take_ledger(self, spending: Spending) -> None:
         """Count what the gateway counted: attempts that nobody answered were paid for, too."""
         tally = self.tally
+        tally.calls = spending.agents
         tally.tokens = spending.tokens
         tally.is_priced = spending.cost_nanousd is not None
         tally.nanousd = spending.cost_nanousd or 0

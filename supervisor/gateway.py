@@ -33,7 +33,12 @@ class Drain(Message):
 
 
 class Report(Message):
-    """Asks the gateway what its calls came to so far."""
+    """Asks the gateway what its calls came to so far.
+
+    The last report (*is_last*) ends calls under way that nobody waits for: each counts in full.
+    """
+
+    is_last: bool = False
 
 
 class Spending(Message):
@@ -104,10 +109,7 @@ class Gateway(Actor):
 
     async def on_stop(self) -> None:
         """Cancel what is under way and close the client."""
-        tasks = [flight.task for flight in self._flights.values() if not flight.task.done()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._end(list(self._flights.values()))
         if self._caller is not None:
             await self._caller.client.close()
 
@@ -127,7 +129,9 @@ class Gateway(Actor):
                 if self._caller is not None:
                     self._caller.bell.ring()
                 yield Envelope(Done())
-            case Report():
+            case Report(is_last=is_last):
+                if is_last:
+                    await self._end([f for f in self._flights.values() if not f.askers])
                 yield Envelope(await self._spending())
             case body:
                 raise TypeError(f"a gateway takes no {type(body).__name__}")
@@ -173,6 +177,12 @@ class Gateway(Actor):
                 yield [task.result() for task in piece]
         finally:
             self._leave(flights)
+
+    async def _end(self, flights: list[_Flight]) -> None:
+        tasks = [flight.task for flight in flights if not flight.task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _flight(self, row: Mapping[str, Any]) -> _Flight:
         call_id = row["call_id"]

@@ -155,3 +155,34 @@ def test_an_interrupt_before_the_supervisor_lives_makes_no_call() -> None:
 
     assert result.status == "interrupted"
     assert asked == []
+
+
+def test_calls_that_a_second_interrupt_takes_back_count_in_full() -> None:
+    """They have left: nobody knows what the server charged for them."""
+    is_asked, is_over = threading.Event(), threading.Event()
+
+    def answer(_: dict[str, Any]) -> Response:
+        is_asked.set()
+        is_over.wait(60)
+        return message('{"verdict": "first"}')
+
+    with (
+        server(answer) as address,
+        Session(model="tiny", base_url=address, runtime="inline", budget="1M") as session,
+    ):
+
+        def stop() -> None:
+            is_asked.wait(60)
+            session.interrupt()
+            session.interrupt(cancel=True)
+
+        stopping = threading.Thread(target=stop)
+        stopping.start()
+        result = session.rank(ROWS, "size", text="text", ask="pair")
+        stopping.join()
+        is_over.set()
+
+    assert result.status == "interrupted"
+    assert result.calls > 0
+    assert result.tokens > 0
+    assert f"{result.calls} attempts may have been charged in vain" in " ".join(result.notes)

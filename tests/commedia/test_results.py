@@ -131,7 +131,7 @@ def test_what_was_never_asked_is_no_missing_answer() -> None:
     lines = dataclasses.replace(RESULT, missing={"timeout": 3, "over_budget": 40}).lines()
 
     assert "missing answers: 3 timeout" in lines
-    assert "never asked: 40 over_budget" in lines
+    assert "never asked, or taken back: 40 over_budget" in lines
 
 
 @pytest.mark.parametrize(("count", "said"), [(0, "0 rows"), (1, "1 row"), (2000, "2,000 rows")])
