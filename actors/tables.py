@@ -46,8 +46,9 @@ REQUESTS: Final = labelled(
             pa.field("prompt", pa.string()),
             pa.field("template", pa.int16()),
             pa.field("items", pa.list_(pa.int32())),
-            pa.field("output_schema", pa.int16()),
+            pa.field("output_schema", _WORD),
             pa.field("context_tokens", pa.int32()),
+            pa.field("max_tokens", pa.int32()),
             pa.field("attempt", pa.int8(), nullable=False),
             pa.field("task", _WORD),
             pa.field("by", _WORD),
@@ -59,7 +60,9 @@ REQUESTS: Final = labelled(
 )
 """Requests. *call_id* is unique in a run; *template* with *items* (rows of the item table, in the
 order shown) stands for a *prompt* not yet rendered. *task, by, variant, repeat* are the call spec;
-*spec* is the same as JSON with item ids, filled where a request leaves the host that knows them."""
+*spec* is the same as JSON with item ids, filled where a request leaves the host that knows them.
+*output_schema* is the JSON Schema of the answer as JSON text (null: any text, or a judge's
+question), *max_tokens* the room for that answer."""
 
 REPLIES: Final = labelled(
     pa.schema(
