@@ -1,18 +1,23 @@
-"""A judge's answer: the schema it is asked for, and from JSON to a typed value.
+"""A model's answer: what it must look like, and from its text to a typed value.
 
-Schemas use only what strict structured output supports everywhere: enums, arrays, objects with
-`additionalProperties: false`. What they cannot say (no item twice) is checked here.
+A judge's schemas use only what strict structured output supports everywhere: enums, arrays, objects
+with `additionalProperties: false`. What they cannot say (no item twice) is checked here.
 """
 
+import functools
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, overload
 
 from .errors import InvalidAnswerError
 from .questions import Question
 
 SILENT_CALLS: Final = 30
 """So many calls in a row without a usable answer are enough: their model is not asked on."""
+
+ROOM: Final = 4096
+"""The tokens that a typed answer may take where nobody says."""
 
 _PAIR: Final = {"first": 1, "tie": 0, "second": -1}
 _GRADED: Final = {
@@ -32,30 +37,81 @@ class Verdict:
     order: tuple[int, ...] | None = None
 
 
-def answer_schema(question: Question) -> dict[str, Any]:
-    """Return the JSON Schema of an answer to *question*."""
-    if question.kind == "list":
-        places = {"type": "integer", "enum": list(range(1, question.size + 1))}
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """Asks for JSON that fits *schema* (JSON Schema as JSON text), or for any text without one.
+
+    *room* is how many tokens the answer may take.
+    """
+
+    schema: str | None = None
+    room: int = ROOM
+
+
+Asked = Question | Typed
+"""What a model is asked for: a judge's answer, or one of a type."""
+
+
+def answer_schema(asked: Asked) -> dict[str, Any] | None:
+    """Return the JSON Schema of an answer to *asked*; None where any text will do."""
+    if isinstance(asked, Typed):
+        return None if asked.schema is None else dict(json.loads(asked.schema))
+    if asked.kind == "list":
+        places = {"type": "integer", "enum": list(range(1, asked.size + 1))}
         return _object("order", {"type": "array", "items": places})
-    words = _PAIR if question.kind == "pair" else _GRADED
+    words = _PAIR if asked.kind == "pair" else _GRADED
     return _object("verdict", {"type": "string", "enum": list(words)})
 
 
-def parse_answer(question: Question, text: str) -> Verdict:
-    """Read *text* as the JSON answer to *question*; raises InvalidAnswerError, which says why.
+@overload
+def parse_answer(asked: Question, text: str) -> Verdict: ...
+@overload
+def parse_answer(asked: Typed, text: str) -> str: ...
+def parse_answer(asked: Asked, text: str) -> Verdict | str:
+    """Read *text* as the answer to *asked*; raises InvalidAnswerError, which says why.
 
-    A list with missing or repeated places counts up to the first repetition, if two are left.
+    A typed answer is returned as canonical JSON, or as the text that it is. A list with missing or
+    repeated places counts up to the first repetition, if two are left.
     """
+    if isinstance(asked, Typed):
+        return _typed(asked, text)
+    value = _fitting(_validator(asked), text)
+    return _verdict(asked, value)
+
+
+def _typed(asked: Typed, text: str) -> str:
+    if asked.schema is not None:
+        value = _fitting(_validator(asked), text)
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if not text.strip():
+        raise InvalidAnswerError("the answer is empty")
+    return text
+
+
+@functools.lru_cache(maxsize=256)
+def _validator(asked: Asked) -> Any:  # Any: jsonschema is untyped
     from jsonschema import Draft202012Validator  # here, because hosts that simulate need none
 
+    return Draft202012Validator(answer_schema(asked) or {})
+
+
+def _fitting(validator: Any, text: str) -> Any:  # Any: JSON
     try:
-        value = json.loads(_unfenced(text), object_pairs_hook=_once)
-        flaw = next(Draft202012Validator(answer_schema(question)).iter_errors(value), None)
+        value = json.loads(_unfenced(text), object_pairs_hook=_once, parse_constant=_no_number)
+        flaw = next(validator.iter_errors(value), None)
     except (ValueError, RecursionError) as error:
         raise InvalidAnswerError("the answer is not JSON") from error
     if flaw is not None:
         where = "/".join(str(part) for part in flaw.absolute_path) or "the answer"
         raise InvalidAnswerError(f"{where} does not fit the schema ({flaw.validator})")
+    return value
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _verdict(question: Question, value: Mapping[str, Any]) -> Verdict:
     if question.kind != "list":
         words = _PAIR if question.kind == "pair" else _GRADED
         return Verdict(grade=words[value["verdict"]])

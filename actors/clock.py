@@ -12,6 +12,10 @@ class Clock(Protocol):
         """Return seconds on a clock that never goes back."""
         ...
 
+    def epoch(self) -> float:
+        """Return seconds since 1970: the same for every process, but it may be set back."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Wait *seconds*."""
         ...
@@ -23,6 +27,10 @@ class WallClock:
     def now(self) -> float:
         """Return the monotonic time in seconds."""
         return time.monotonic()
+
+    def epoch(self) -> float:
+        """Return the time in seconds since 1970."""
+        return time.time()
 
     async def sleep(self, seconds: float) -> None:
         """Wait *seconds* of real time."""
@@ -38,6 +46,8 @@ class ManualClock:
     def now(self) -> float:
         """Return the time it was set to."""
         return self._now
+
+    epoch = now
 
     def advance(self, seconds: float) -> None:
         """Move the time on by *seconds*."""

@@ -2,14 +2,23 @@
 
 CommediaError
 ├ UsageError             what the user gave cannot be used: one sentence
-│ └ BudgetSyntaxError    a budget that cannot be read
+│ ├ BudgetSyntaxError    a budget that cannot be read
+│ └ RunLockedError       another process holds the run
 ├ ActorDiedError         an actor's process ended while it was asked
 ├ ActorCancelledError    the asker took the question back
 ├ InvalidBatchError      bytes from another process are not the table they claim to be
 ├ InvalidAnswerError     a model's answer does not fit its schema
+├ AgentError             an agent ended without an answer
+├ ToolError              a function of the workflow's own raised
+├ ReplayMissError        a run that may ask nothing would have had to ask
+├ RunPausedError         a run is paused, and can be resumed
 ├ TaintError             untrusted text was on its way into a privileged prompt
 ├ BudgetExceededError    the run spent its budget
 ├ PriceUnknownError      a dollar budget for a model without a known price
+├ JournalCorruptError    a journal holds records behind damage
+├ JournalFailedError     a journal could not be written
+├ BlobMissingError       a value that a journal refers to is not there
+├ BlobCorruptError       a value that a journal refers to has changed
 ├ IntensityExceededError children died more often than the restart intensity allows
 └ RunFailedError         a run ended without a result
 """
@@ -34,6 +43,20 @@ class BudgetSyntaxError(UsageError):
         return (
             f"budget {self.text!r}: {self.why}; write for example "
             "2usd, 500k (tokens), 2M, 300agents or 30min"
+        )
+
+
+class RunLockedError(UsageError):
+    """Another process holds the run."""
+
+    def __init__(self, run: str, owner: str, since: str) -> None:
+        super().__init__(run, owner, since)
+        self.run, self.owner, self.since = run, owner, since
+
+    def __str__(self) -> str:
+        return (
+            f"run {self.run} is in use by {self.owner} since {self.since}; "
+            f"stop it with `commedia stop {self.run}`, or wait"
         )
 
 
@@ -71,6 +94,54 @@ class InvalidAnswerError(CommediaError):
         self.why = why
 
 
+class AgentError(CommediaError):
+    """An agent ended without an answer: where, with which reply status, and why in a word."""
+
+    def __init__(self, path: str, status: str, reason: str | None = None) -> None:
+        super().__init__(path, status, reason)
+        self.path, self.status, self.reason = path, status, reason
+
+    def __str__(self) -> str:
+        why = f" ({self.reason})" if self.reason else ""
+        return f"the agent at {self.path} has no answer: {self.status}{why}"
+
+
+class ToolError(CommediaError):
+    """A function of the workflow's own raised."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, why)
+        self.path, self.why = path, why
+
+    def __str__(self) -> str:
+        return f"the tool at {self.path} failed: {self.why}"
+
+
+class ReplayMissError(CommediaError):
+    """A run that may ask nothing would have had to ask."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return (
+            f"the run has no recorded answer for {self.path}, and mode replay asks nothing; resume "
+            "it in mode content"
+        )
+
+
+class RunPausedError(CommediaError):
+    """A run is paused, and can be resumed."""
+
+    def __init__(self, run: str, why: str) -> None:
+        super().__init__(run, why)
+        self.run, self.why = run, why
+
+    def __str__(self) -> str:
+        return f"run {self.run} is paused: {self.why}; resume it with `commedia resume {self.run}`"
+
+
 class TaintError(CommediaError):
     """Untrusted text was on its way into a privileged prompt; names the source, never the text."""
 
@@ -105,6 +176,55 @@ class PriceUnknownError(UsageError):
             f"no price is known for model {self.model!r}, so a budget in dollars cannot hold; "
             "give one in tokens or agents, for example --budget 500k"
         )
+
+
+class JournalCorruptError(CommediaError):
+    """A journal holds records behind damage: *good* is a copy of what precedes it, if one could be
+    made, and *line* is the first that is damaged, from 1."""
+
+    def __init__(self, path: str, good: str, line: int) -> None:
+        super().__init__(path, good, line)
+        self.path, self.good, self.line = path, good, line
+
+    def __str__(self) -> str:
+        return (
+            f"journal {self.path} is damaged at line {self.line}, and records follow, so nothing "
+            f"was cut; the {self.line - 1} before it "
+            + (f"are in {self.good}" if self.good else "could not be copied beside it")
+        )
+
+
+class JournalFailedError(CommediaError):
+    """A journal could not be written: what was not yet durable may be lost."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, why)
+        self.path, self.why = path, why
+
+    def __str__(self) -> str:
+        return f"journal {self.path} cannot be written: {self.why}"
+
+
+class BlobMissingError(CommediaError):
+    """A value that a journal refers to is not there."""
+
+    def __init__(self, folder: str, digest: str) -> None:
+        super().__init__(folder, digest)
+        self.folder, self.digest = folder, digest
+
+    def __str__(self) -> str:
+        return f"there is no value {self.digest!r} in {self.folder}"
+
+
+class BlobCorruptError(CommediaError):
+    """A value that a journal refers to has changed since it was put."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path} no longer holds what it is named after"
 
 
 class IntensityExceededError(CommediaError):

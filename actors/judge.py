@@ -3,18 +3,18 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 import pyarrow as pa
 
-from .actor import Actor, Context, Envelope
-from .messages import Answers, Ask, Attach, Done, Trial
+from .actor import Context, Envelope
+from .messages import Answers, Ask, Attach, Detach, Done, Trial
 from .models.base import Model
-from .models.remote import GatewayModel
 from .models.simulated import SimulatedJudge
 from .prompts import Segment, assemble, estimate_tokens
 from .questions import Question
+from .role import Role, gateway_model
 from .simulation.keyed import Ints
 from .tables import UNTRUSTED, replace_columns
 
@@ -79,57 +79,68 @@ class TokenCount:
         return np.asarray(fixed + items[shown].sum(axis=1), np.int64)
 
 
-class Judge(Actor):
-    """Plays any number of judges at once; every request is a clean context of its own."""
+class Judge(Role):
+    """Plays any number of judges: of items that it was shown ahead, or of single prompts."""
+
+    role: ClassVar[str] = "judge"
 
     def __init__(self) -> None:
-        self._model: Model | None = None
-        self._ids: list[str] = []
-        self._texts: list[str] = []
+        super().__init__()
+        self._matters: dict[int, _Matter] = {}
 
     async def receive(self, envelope: Envelope) -> AsyncIterator[Envelope]:
-        """Take what to judge with (Attach), try one item (Trial), or answer requests (Ask)."""
+        """Take what to judge with (Attach, Detach), try one item (Trial), or answer (Ask)."""
         match envelope.body:
-            case Attach() as attach:
-                self._attach(attach, envelope.batch())
+            case Attach(table=table) as attach:
+                self._matters[table] = _Matter.of(attach, envelope.batch(), self.context)
                 yield Envelope(Done())
-            case Trial(item=item):
+            case Detach(table=table):
+                self._matters.pop(table, None)
+                yield Envelope(Done())
+            case Trial(item=item, table=table):
                 if item is not None:
-                    _fenced(Question("list"), self._texts[item])
+                    _fenced(Question("list"), self._matters[table].texts[item])
                 yield Envelope(Done())
-            case Ask():
-                assert self._model is not None, "a judge is asked only after it was attached"
+            case Ask(table=int(table)):
+                matter = self._matters.get(table)
+                assert matter is not None, "a judge is asked only after it was attached"
                 requests = envelope.batch()
-                if self._model.reads_prompts:
-                    requests = self._render(requests)
-                async for replies in self._model.answer(requests):
+                if matter.model.reads_prompts:
+                    requests = matter.render(requests)
+                async for replies in matter.model.answer(requests):
                     yield Envelope(Answers(), replies)
+            case _:
+                async for reply in super().receive(envelope):
+                    yield reply
 
-    def _attach(self, attach: Attach, items: pa.RecordBatch) -> None:
-        self._ids = items.column("id").to_pylist()
-        self._texts = items.column("text").to_pylist()
-        self._model = open_model(attach, items, self.context)
 
-    def _render(self, requests: pa.RecordBatch) -> pa.RecordBatch:
+@dataclass(frozen=True, slots=True)
+class _Matter:
+    """A table of items, and the model that judges them."""
+
+    ids: list[str]
+    texts: list[str]
+    model: Model
+
+    @classmethod
+    def of(cls, attach: Attach, items: pa.RecordBatch, context: Context) -> "_Matter":
+        ids, texts = items.column("id").to_pylist(), items.column("text").to_pylist()
+        if attach.model.is_simulated:
+            return cls(ids, texts, SimulatedJudge(attach.model, items))
+        return cls(ids, texts, gateway_model(attach.gateway, context))
+
+    def render(self, requests: pa.RecordBatch) -> pa.RecordBatch:
         """Fill in the prompt and the call spec: beyond this host nobody knows the items."""
         rows = requests.select(["items", "task", "by", "variant", "repeat"]).to_pylist()
         prompts, specs = [], []
         for row in rows:
             question = Question.parse(row["task"])
-            texts = [self._texts[item] for item in row["items"]]
+            texts = [self.texts[item] for item in row["items"]]
             prompts.append(assemble("judge", segments(question, row["by"], texts)))
             spec = {key: row[key] for key in ("task", "by", "variant", "repeat")}
-            ids = [self._ids[item] for item in row["items"]]
+            ids = [self.ids[item] for item in row["items"]]
             specs.append(json.dumps({"role": "judge", **spec, "items": ids}))
         return replace_columns(requests, {"prompt": prompts, "spec": specs})
-
-
-def open_model(attach: Attach, items: pa.RecordBatch, context: Context) -> Model:
-    """Return the model that *attach* names: simulated here, or behind the gateway."""
-    if attach.model.is_simulated:
-        return SimulatedJudge(attach.model, items)
-    assert attach.gateway is not None, "a model that is not simulated is reached by the gateway"
-    return GatewayModel(attach.gateway, context)
 
 
 def _tag(question: Question, place: int) -> str:

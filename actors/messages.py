@@ -8,6 +8,8 @@ from pydantic import ConfigDict
 
 from .actor import Message, Ref
 from .simulation.judge import JudgeProfile
+from .simulation.profile import SONNET, AgentProfile
+from .simulation.world import WORLD
 from .tables import ITEMS, REPLIES, REQUESTS
 
 Script = Callable[[Mapping[str, Any]], Any]
@@ -17,13 +19,15 @@ Script = Callable[[Mapping[str, Any]], Any]
 class ModelSpec(Message):
     """Which model a role asks, and all that shapes its answers; holds no key.
 
-    *script* is the function of a `scripted` model, *profile* the parameters of a simulated one.
+    *script* is the function of a `scripted` model; *profile* and *agents* are the parameters of a
+    simulated one, as a judge and as any other agent.
     """
 
     name: str
     base_url: str | None = None
     seed: int = 0
     profile: JudgeProfile = JudgeProfile()
+    agents: AgentProfile = SONNET
     script: Script | None = None
     in_flight: int = 64
     timeout_s: float = 120.0
@@ -35,18 +39,53 @@ class ModelSpec(Message):
 
 
 class Attach(Message):
-    """Tells a judge's host what it judges with: the items travel as its table."""
+    """Tells a judge's host what it judges with: the items travel as its table, number *table*."""
 
     carries: ClassVar[pa.Schema | None] = ITEMS
+
+    model: ModelSpec
+    gateway: Ref | None = None
+    table: int = 0
+
+
+class Detach(Message):
+    """Tells a judge's host that it will not be asked about item table *table* again."""
+
+    table: int
+
+
+class Play(Message):
+    """Tells a host which model its agents ask; what a simulated one knows travels as its table."""
+
+    carries: ClassVar[pa.Schema | None] = WORLD
 
     model: ModelSpec
     gateway: Ref | None = None
 
 
 class Ask(Message):
-    """Asks for answers to a batch of requests; replies come as Answers, in any order."""
+    """Asks for answers to a batch of requests; replies come as Answers, in any order.
+
+    A judge's requests are about the items of table number *table*; None where they hold all that
+    is to be judged.
+    """
 
     carries: ClassVar[pa.Schema | None] = REQUESTS
+
+    table: int | None = 0
+
+
+class Do(Message):
+    """Has a host call *function* with *arguments*; answered by Did."""
+
+    function: Callable[..., Any]
+    arguments: dict[str, Any]
+
+
+class Did(Message):
+    """What a function returned."""
+
+    value: Any
 
 
 class Answers(Message):
@@ -56,10 +95,11 @@ class Answers(Message):
 
 
 class Trial(Message):
-    """Has a host handle one item alone, to learn whether that item kills it; or none, to learn
-    whether it lives."""
+    """Has a host handle one item alone (of item table *table*), to learn whether that item kills
+    it; or none, to learn whether it lives."""
 
     item: int | None = None
+    table: int = 0
 
 
 class Done(Message):

@@ -49,6 +49,7 @@ REQUESTS: Final = labelled(
             pa.field("output_schema", _WORD),
             pa.field("context_tokens", pa.int32()),
             pa.field("max_tokens", pa.int32()),
+            pa.field("timeout_us", pa.int64()),
             pa.field("attempt", pa.int8(), nullable=False),
             pa.field("task", _WORD),
             pa.field("by", _WORD),
@@ -62,7 +63,7 @@ REQUESTS: Final = labelled(
 order shown) stands for a *prompt* not yet rendered. *task, by, variant, repeat* are the call spec;
 *spec* is the same as JSON with item ids, filled where a request leaves the host that knows them.
 *output_schema* is the JSON Schema of the answer as JSON text (null: any text, or a judge's
-question), *max_tokens* the room for that answer."""
+question), *max_tokens* the room for that answer, *timeout_us* its deadline."""
 
 REPLIES: Final = labelled(
     pa.schema(
@@ -196,6 +197,20 @@ def encode(rows: pa.RecordBatch) -> bytes:
     with pa.ipc.new_stream(sink, rows.schema) as writer:
         writer.write_batch(rows)
     return bytes(sink.getvalue())
+
+
+def bytes_of(table: pa.Table | pa.RecordBatch) -> bytes:
+    """Return a table of any schema as one Arrow IPC stream: for what a workflow keeps itself."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write(table)
+    return bytes(sink.getvalue())
+
+
+def table_of(data: bytes) -> pa.Table:
+    """Return the table that `bytes_of` wrote."""
+    with pa.ipc.open_stream(data) as reader:
+        return reader.read_all()
 
 
 def decode(

@@ -8,34 +8,58 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .actors.answers import Verdict as Verdict
+    from .actors.errors import AgentError as AgentError
     from .actors.errors import CommediaError as CommediaError
     from .actors.errors import UsageError as UsageError
+    from .actors.handle import Handle as Handle
     from .actors.simulation.judge import JudgeProfile as JudgeProfile
+    from .actors.simulation.world import Thing as Thing
+    from .actors.simulation.world import World as World
     from .results import RankResult as RankResult
+    from .run_result import RunResult as RunResult
     from .session import Session as Session
     from .supervisor.budget import Budget as Budget
+    from .supervisor.results import Results as Results
     from .supervisor.run import Run as Run
+    from .supervisor.workflow import Workflow as Workflow
+    from .supervisor.workflow import workflow as workflow
 
 _HOMES = {
+    "AgentError": ".actors.errors",
     "Budget": ".supervisor.budget",
     "CommediaError": ".actors.errors",
+    "Handle": ".actors.handle",
     "JudgeProfile": ".actors.simulation.judge",
     "RankResult": ".results",
+    "Results": ".supervisor.results",
     "Run": ".supervisor.run",
+    "RunResult": ".run_result",
     "Session": ".session",
+    "Thing": ".actors.simulation.world",
     "UsageError": ".actors.errors",
     "Verdict": ".actors.answers",
+    "Workflow": ".supervisor.workflow",
+    "World": ".actors.simulation.world",
+    "workflow": ".supervisor.workflow",
 }
 
 __all__ = [
+    "AgentError",
     "Budget",
     "CommediaError",
+    "Handle",
     "JudgeProfile",
     "RankResult",
+    "Results",
     "Run",
+    "RunResult",
     "Session",
+    "Thing",
     "UsageError",
     "Verdict",
+    "Workflow",
+    "World",
+    "workflow",
 ]
 
 

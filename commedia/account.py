@@ -46,6 +46,9 @@ def open_account(job: Job, spec: RunSpec) -> None:
             "target": job.target,
             "seed": job.seed,
             "budget": str(job.budget),
+            "in_flight": job.model.in_flight,
+            "profile": dataclasses.asdict(job.model.profile),
+            "hosts": spec.hosts,
             "started": job.started.isoformat(timespec="seconds"),
         }
     )

@@ -7,6 +7,7 @@ from .actors.errors import UsageError
 from .actors.messages import ModelSpec, Script
 from .actors.models.prices import price_of
 from .actors.simulation.judge import JudgeProfile
+from .actors.simulation.profile import SONNET, profile_of
 from .supervisor.budget import Budget
 from .supervisor.gateway import check_budget
 
@@ -44,6 +45,52 @@ def choose_model(
         _check_real(name, base_url=base_url, budget=budget)
         check_budget(spec, budget)
     return spec
+
+
+def choose_agents(
+    model: str | Script | None,
+    *,
+    base_url: str | None,
+    budget: Budget,
+    profile: JudgeProfile,
+    seed: int,
+    in_flight: int,
+) -> ModelSpec:
+    """Return the model of a workflow's agents; raises UsageError where it cannot run."""
+    name = "scripted" if callable(model) else model or _default_agents(base_url)
+    agents = profile_of(name)
+    spec = ModelSpec(
+        name=name,
+        base_url=base_url,
+        seed=seed,
+        profile=profile,
+        agents=agents or SONNET,
+        script=model if callable(model) else None,
+        in_flight=in_flight,
+    )
+    if spec.is_simulated:
+        if base_url is not None:
+            raise UsageError(f"model {name} is simulated here, and has no use for a base URL")
+        if agents is None:
+            raise UsageError(
+                f"there are no simulated agents {name!r}; there are sim:haiku, sim:sonnet, "
+                "sim:opus, and sim:other of another family"
+            )
+    elif spec.script is None:
+        _check_real(name, base_url=base_url, budget=budget)
+        check_budget(spec, budget)
+    return spec
+
+
+def _default_agents(base_url: str | None) -> str:
+    if base_url is not None:
+        raise UsageError("a base URL needs the name of a model: give --model")
+    if api_key():
+        return DEFAULT_MODEL
+    raise UsageError(
+        f"no model to ask: give --model sim:sonnet to rehearse on simulated agents, or set {_KEY} "
+        f"and a --budget to run on {DEFAULT_MODEL}"
+    )
 
 
 def api_key() -> str | None:

@@ -21,6 +21,11 @@ def inert(text: str, limit: int | None = None) -> str:
     return shown[: max(limit - 1, 0)] + _ELLIPSIS[:limit]
 
 
+def inert_lines(text: str) -> str:
+    """Return *text* line by line, each made inert."""
+    return "\n".join(inert(line) for line in text.splitlines())
+
+
 def _shorten(text: str, limit: int) -> str:
     """Return a head of *text* that still shows more than *limit* characters, if there are such."""
     end = 4 * limit + 64

@@ -1,10 +1,14 @@
 """A ranking that is about to run: its items, its model, its folder. All checks come before it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from .actors.errors import UsageError
 from .actors.messages import ModelSpec
@@ -13,6 +17,9 @@ from .actors.simulation.world import utilities
 from .actors.tables import INPUT, ITEMS, UNTRUSTED, batch
 from .inputs import Prepared
 from .supervisor.budget import Budget
+
+INPUT_FILE = "input.parquet"
+ITEMS_FILE = "items.parquet"
 
 AUTO = "list:10"
 """What `auto` asks, until a pilot can choose."""
@@ -62,6 +69,29 @@ def plan_job(
             raise UsageError("the truth column holds no number, so a simulated judge knows nothing")
         prepared = prepared.take(known)
     return Job(prepared, by, question, target, seed, model, budget, dropped)
+
+
+def keep_job(job: Job, folder: Path) -> None:
+    """Write the rows that are ranked into the run's folder: what a resume begins with."""
+    prepared = job.prepared
+    pq.write_table(prepared.frame, folder / INPUT_FILE)
+    columns = {"id": prepared.ids, "text": prepared.texts, "truth": prepared.truth}
+    kept = {name: value for name, value in columns.items() if value is not None}
+    pq.write_table(pa.table(kept), folder / ITEMS_FILE)
+
+
+def kept_job(folder: Path, data: Mapping[str, Any], model: ModelSpec, budget: Budget) -> Job:
+    """Return the job that `keep_job` wrote into *folder*, with the facts of its run."""
+    try:
+        frame, items = (pq.read_table(folder / name) for name in (INPUT_FILE, ITEMS_FILE))
+    except OSError as error:
+        raise UsageError(f"run {folder.name} cannot be resumed: its input is gone") from error
+    truth = items.column("truth").to_numpy() if "truth" in items.column_names else None
+    ids, texts = (items.column(name).to_pylist() for name in ("id", "text"))
+    prepared = Prepared(frame, ids, texts, truth)
+    question, started = Question.parse(data["ask"]), datetime.fromisoformat(data["started"])
+    facts = (data["by"], question, data["target"], data["seed"], model, budget, data["dropped"])
+    return Job(prepared, *facts, started)
 
 
 def items_table(job: Job) -> pa.RecordBatch:

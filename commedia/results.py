@@ -98,9 +98,9 @@ class RankResult:
         )
 
 
-def counted(count: int, thing: str) -> str:
+def counted(count: int, thing: str, things: str | None = None) -> str:
     """Return how many of a *thing* there are, in words: 1 row, 2,000 rows."""
-    return f"{count:,} {thing}" + ("" if count == 1 else "s")
+    return f"{count:,} {thing if count == 1 else things or thing + 's'}"
 
 
 def simulated_line(model: str) -> str:

@@ -1,47 +1,66 @@
-"""The Session: what a user holds. It picks the model and the runtime, and runs rankings."""
+"""The Session: what a user holds. It picks the model and the runtime, and runs what it is given."""
 
 import asyncio
 import contextlib
+import dataclasses
+import functools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import pyarrow as pa
 
-from .account import close_account, fail_account, open_account
 from .actors.errors import UsageError
 from .actors.faults import Faults
 from .actors.messages import Script
 from .actors.simulation.judge import JudgeProfile
-from .choice import api_key, choose_model
+from .actors.simulation.world import World
+from .choice import api_key, choose_agents, choose_model
 from .inputs import Items, prepare
-from .jobs import Job, items_table, plan_job
+from .jobs import Job, items_table, kept_job, plan_job
+from .launch import Launch, perform
 from .loop_thread import LoopThread
-from .patterns.tournament import rank
+from .patterns.loops import Loop
+from .ranking_run import perform_rank
 from .results import RankResult
+from .resuming import remember
+from .run_result import RunResult
 from .supervisor.budget import Budget
 from .supervisor.children import Intensity
-from .supervisor.driver import Driver
-from .supervisor.orders import Execute, RunSpec
+from .supervisor.driver import Driver, Inquire
+from .supervisor.orders import Mode
 from .supervisor.progress import RunProgress
+from .supervisor.run import Run
 from .supervisor.runtime.base import Runtime
 from .supervisor.runtime.inline_runtime import InlineRuntime
-from .supervisor.store import create_run
+from .supervisor.store import create_run, find_run
+from .supervisor.workflow import Workflow, workflow
+from .workflows import local_modules
 
 BATCH_ROWS = 4096
 
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+Flow = Callable[Concatenate[Run, P], Coroutine[Any, Any, R]]
+"""A workflow, or any async function whose first argument is the run."""
+
 
 class Session:
-    """Runs rankings on one runtime, one after the other; a context manager.
+    """Runs workflows and rankings on one runtime, one after the other; a context manager.
 
-    *model* is `sim:judge`, a Claude model, any name with *base_url*, or a function that takes a
-    request (a mapping with `items`, `by`, `task`, `prompt`) and returns a `Verdict` or the JSON of
-    an answer (a scripted judge); None picks by what is at hand. *budget* is required with a model
-    that costs money (`"2usd 300agents"`). *profile* shapes the simulated judge, *accuracy* is how
-    often it is right on random pairs. *faults* makes hosts fall on purpose.
+    *model* is a simulated one (`sim:judge` for rankings; `sim:haiku`, `sim:sonnet`, `sim:opus`), a
+    Claude model, any name with *base_url*, or a function that takes a request (a mapping with
+    `prompt`, `role`, `output_schema`; for a judge `items`, `by`, `task`) and returns an answer (a
+    scripted model); None picks by what is at hand. *budget* is required with a model that costs
+    money (`"2usd 300agents"`). *profile* shapes the simulated judge, *accuracy* is how often it is
+    right on random pairs; *world* is what simulated agents know to be true, *slots* how many of
+    them act at one virtual time. *inquire* asks the user what a workflow asks. *faults* makes
+    hosts fall on purpose.
     """
 
     def __init__(
@@ -56,6 +75,10 @@ class Session:
         in_flight: int = 64,
         accuracy: float = 0.85,
         profile: JudgeProfile | None = None,
+        world: World | None = None,
+        slots: int | None = None,
+        seed: int = 0,
+        inquire: Inquire | None = None,
         intensity: Intensity = Intensity(),
         faults: Faults | None = None,
         on_progress: Callable[[RunProgress], None] | None = None,
@@ -66,7 +89,8 @@ class Session:
         """
         if not 0.5 < accuracy < 1.0:
             raise UsageError(f"accuracy {accuracy:g} is not between 0.5 and 1")
-        for name, value in (("hosts", hosts), ("batch_rows", batch_rows), ("in_flight", in_flight)):
+        counts = {"hosts": hosts, "batch_rows": batch_rows, "in_flight": in_flight, "slots": slots}
+        for name, value in counts.items():
             if value is not None and value < 1:
                 raise UsageError(f"{name} is {value}, and must be at least 1")
         if runtime not in ("ray", "inline"):
@@ -79,6 +103,8 @@ class Session:
         self._hosts = hosts or min(os.cpu_count() or 1, 4)
         self._batch_rows = batch_rows or BATCH_ROWS
         self._in_flight = in_flight
+        self._world, self._slots, self._seed = world or World(), slots, seed
+        self._inquire = inquire
         self._intensity, self._faults = intensity, faults
         self._watch = on_progress or (lambda _: None)
         self._loop: LoopThread | None = None
@@ -87,6 +113,60 @@ class Session:
         self._is_on_ray = False
         self.start_s: float | None = None
         """Seconds that Ray took to start; None before, and inline."""
+
+    def run(self, script: Flow[P, R], *args: P.args, **kwargs: P.kwargs) -> RunResult[R]:
+        """Run a workflow with its arguments, and return what it came to.
+
+        Ctrl-C pauses it: what is in flight is kept; a second one takes that back. Raises UsageError
+        before anything is asked, and RunFailedError where the run itself could not go on; what the
+        workflow raises makes a failed result.
+        """
+        found = _workflow_of(script)
+        return self.start(found, found.bind(*args, **kwargs))
+
+    def start(
+        self,
+        script: Workflow[..., R],
+        args: Mapping[str, Any],
+        loop: Loop | None = None,
+    ) -> RunResult[Any]:
+        """Do as `run` does, with the arguments by name, and with a *loop* around it all."""
+        launch = dataclasses.replace(self._launch(dict(args), script), loop=loop)
+        return self._go(launch, None)
+
+    async def arun(self, script: Flow[P, R], *args: P.args, **kwargs: P.kwargs) -> RunResult[R]:
+        """Do as `run` does, beside whatever else runs on the caller's loop."""
+        launch = self._launch(_workflow_of(script).bind(*args, **kwargs), _workflow_of(script))
+        await asyncio.to_thread(self._open)
+        return await asyncio.wrap_future(self._thread().submit(self._conduct(launch, None)))
+
+    def resume(
+        self,
+        run: str,
+        script: Callable[..., Coroutine[Any, Any, Any]] | None = None,
+        *,
+        mode: Mode = "content",
+        **args: Any,
+    ) -> RunResult[Any]:
+        """Go on with *run* (an id, its beginning, or `last`), from any process; see `run`.
+
+        What was answered is not asked again: in mode `content` an agent is asked if its prompt, or
+        whatever else shapes its answer, is new; in mode `replay` none is, and one that would have
+        to be is an error. *script* takes the place of the workflow on record, *args* that of its
+        arguments; the model and the budget are this session's.
+        """
+        known = remember(run, None if script is None else _workflow_of(script), args)
+        data = known.data
+        launch = self._launch(known.args, known.workflow, name=str(data["model"]))
+        launch = dataclasses.replace(
+            launch,
+            seed=int(data["seed"]),
+            slots=data.get("slots"),
+            mode=mode,
+            loop=Loop(**data["loop"]) if data.get("loop") else None,
+            world=known.world if known.world.things else launch.world,
+        )
+        return self._go(launch, known.record.path)
 
     def rank(
         self,
@@ -132,6 +212,25 @@ class Session:
         running = self._thread().submit(self._perform(job, runtime, table))
         return await asyncio.wrap_future(running)
 
+    def resume_rank(self, run: str) -> RankResult:
+        """Go on with a sort, by the name of its run: what was answered is not asked again."""
+        record = find_run(run)
+        data = record.data
+        profile = JudgeProfile(**data["profile"]) if "profile" in data else self._profile
+        model = choose_model(
+            self._model or data["model"],
+            has_truth=data.get("truth") is not None or bool(data.get("simulated")),
+            base_url=self._base_url,
+            budget=self._budget,
+            profile=profile,
+            seed=int(data["seed"]),
+            in_flight=self._in_flight,
+        )
+        job = kept_job(record.path, data, model, self._budget)
+        runtime = self._open()
+        work = self._perform(job, runtime, items_table(job), record.path)
+        return self._wait(self._thread().submit(work))
+
     def interrupt(self, *, cancel: bool = False) -> None:
         """Have the run under way make no new call; with *cancel*, take back those in flight."""
         if self._driver is not None:
@@ -170,6 +269,37 @@ class Session:
     ) -> None:
         await asyncio.to_thread(self.close)
 
+    def _launch(
+        self, args: dict[str, Any], script: Workflow[..., Any], *, name: str | None = None
+    ) -> Launch:
+        model = choose_agents(
+            self._model or name,
+            base_url=self._base_url,
+            budget=self._budget,
+            profile=self._profile,
+            seed=self._seed,
+            in_flight=self._in_flight,
+        )
+        return Launch(script, args, model, self._budget, self._seed, self._slots, world=self._world)
+
+    def _go(self, launch: Launch, folder: Path | None) -> RunResult[Any]:
+        self._open()  # in the caller's thread, where Ray's signal handlers can be undone
+        return self._wait(self._thread().submit(self._conduct(launch, folder)))
+
+    async def _conduct(self, launch: Launch, folder: Path | None) -> RunResult[Any]:
+        runtime = self._open()
+        for module in local_modules(launch.workflow):
+            runtime.ship(module)
+        spec = launch.spec(folder or create_run(), **self._settings())
+        try:
+            return await perform(launch, spec, functools.partial(self._drive, runtime))
+        finally:
+            self._driver = None
+
+    def _drive(self, runtime: Runtime) -> Driver:
+        self._driver = Driver(runtime, key=api_key(), watch=self._watch, inquire=self._inquire)
+        return self._driver
+
     def _plan(
         self,
         items: Items,
@@ -195,32 +325,23 @@ class Session:
             prepared, by, ask=ask, target=target, seed=seed, model=model, budget=self._budget
         )
 
-    async def _perform(self, job: Job, runtime: Runtime, items: pa.RecordBatch) -> RankResult:
-        folder = create_run()
-        spec = RunSpec(
-            run_id=folder.name,
-            folder=folder,
-            model=job.model,
-            hosts=self._hosts,
-            batch_rows=self._batch_rows,
-            budget=job.budget,
-            seed=job.seed,
-            intensity=self._intensity,
-            faults=self._faults,
-        )
-        open_account(job, spec)
-        began = time.monotonic()
+    async def _perform(
+        self, job: Job, runtime: Runtime, items: pa.RecordBatch, known: Path | None = None
+    ) -> RankResult:
+        drive = functools.partial(self._drive, runtime)
         try:
-            args = {"items": items, "by": job.by, "question": job.question}
-            args |= {"target": job.target, "seed": job.seed}
-            self._driver = Driver(runtime, key=api_key(), watch=self._watch)
-            finished = await self._driver.run(Execute(spec=spec, workflow=rank, args=args))
-        except BaseException as error:
-            fail_account(job, spec, str(error) or type(error).__name__)
-            raise
+            return await perform_rank(job, items, drive, known=known, **self._settings())
         finally:
             self._driver = None
-        return close_account(job, spec, finished, time.monotonic() - began)
+
+    def _settings(self) -> dict[str, Any]:
+        """What a run takes from its session as it is."""
+        return {
+            "hosts": self._hosts,
+            "batch_rows": self._batch_rows,
+            "intensity": self._intensity,
+            "faults": self._faults,
+        }
 
     def _open(self) -> Runtime:
         if self._runtime is not None:
@@ -241,7 +362,7 @@ class Session:
             self._loop = LoopThread()
         return self._loop
 
-    def _wait(self, future: "Future[RankResult]") -> RankResult:
+    def _wait(self, future: "Future[T]") -> T:
         """Wait for the result; the first Ctrl-C halts the run, the second takes its calls back."""
         for cancel in (False, True):
             try:
@@ -253,3 +374,7 @@ class Session:
                 with contextlib.suppress(KeyboardInterrupt, TimeoutError):
                     self.interrupt(cancel=cancel)
         return future.result()
+
+
+def _workflow_of(script: Callable[..., Coroutine[Any, Any, Any]]) -> Workflow[..., Any]:
+    return script if isinstance(script, Workflow) else workflow(script)

@@ -38,8 +38,7 @@ async def rank(
     asked about: their scores are equal.
     """
     ranking = PosteriorRanking(items.num_rows, question, target=target, seed=seed)
-    await run.share(items)
-    async with run.tournament(ranking) as bracket:
+    async with run.sharing(items), run.tournament(ranking) as bracket:
         for number in count(1):
             nothing = run.halted or _are_alike(items)
             matches = await bracket.next_matches(0 if nothing else run.calls_left)
@@ -47,10 +46,10 @@ async def rank(
                 break
             with run.phase(f"Round {number}"):
                 replies = await run.map(run.judge, matches, by=by, items=items, question=question)
-                if run.dead_items:
-                    await bracket.exclude(tuple(sorted(run.dead_items)))
+                if dead := run.dead_items(items):
+                    await bracket.exclude(tuple(sorted(dead)))
                 await bracket.record(outcomes_of(matches, replies))
-                await run.publish(*await bracket.standing())
+                await run.publish(items, *await bracket.standing())
         return Ranked(*await bracket.standing())
 
 

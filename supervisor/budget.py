@@ -136,9 +136,11 @@ class Ledger:
         if actual.exceeds(bound):
             self.overruns += 1
 
-    def settle_in_full(self, reservation: int) -> None:
-        """Count the whole reservation as spent: what really happened is unknown."""
-        self.settle(reservation, self._held[reservation])
+    def settle_in_full(self, reservation: int) -> Amount:
+        """Count the whole reservation as spent, and return it: what happened is unknown."""
+        bound = self._held[reservation]
+        self.settle(reservation, bound)
+        return bound
 
     def release(self, reservation: int) -> None:
         """Give a reservation back: nothing was spent."""

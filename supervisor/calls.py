@@ -1,17 +1,19 @@
 """One call to a model that costs money: its attempts, waits and re-asks, until a reply stands."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ..actors.answers import Verdict, parse_answer
 from ..actors.clock import Clock
 from ..actors.errors import InvalidAnswerError
-from ..actors.models.prices import Price
+from ..actors.models.prices import Price, price_of
 from ..actors.models.replies import Reply
 from ..actors.models.wire import Attempt, Client, Request, Usage, most_tokens_in
 from .admission import Admitted, Desk, Refused, Wait, Window
-from .budget import Amount
+from .budget import NOTHING, Amount
+from .charges import Charges, Identity
 from .retry import Again, GiveUp, Patience, after_failure
 
 _PUSHED_BACK: Final = frozenset({"timeout", "overloaded", "rate_limited"})
@@ -62,18 +64,24 @@ class Caller:
     price: Price | None
     timeout_s: float
     window: Window
+    charges: Charges = field(default_factory=Charges)
     tally: Tally = field(default_factory=Tally)
     patience: Patience = field(default_factory=Patience)
     bell: Bell = field(default_factory=Bell)
     queue: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def price_of(self, row: Mapping[str, Any]) -> Price | None:
+        """Return the price of the model that *row* names, or of the run's own."""
+        return price_of(row["model"]) if row.get("model") else self.price
 
     async def reply(self, request: Request, sent: asyncio.Event) -> Reply:
         """Ask until a reply stands; *sent* is set when the first attempt leaves."""
         call = _Call(self, request, sent)
         reply = await call.run()
         if call.attempts:
+            await self.charges.conclude(call.identity, call.attempts, call.actual, reply)
             self.tally.calls += 1
-            self.desk.breaker.note(reply.reason)
+            self.desk.breaker.note(reply.reason, role=request.row.get("role"))
             self.bell.ring()
         return reply
 
@@ -83,6 +91,11 @@ class _Call:
 
     def __init__(self, caller: Caller, request: Request, sent: asyncio.Event) -> None:
         self._caller, self._request, self._sent = caller, request, sent
+        self.identity = Identity.of(request.row)
+        self.actual = NOTHING
+        timeout_us = request.row.get("timeout_us")
+        self._timeout_s = caller.timeout_s if timeout_us is None else timeout_us / 1e6
+        self._price_known = caller.price_of(request.row)
         self._asked, self._reasks, self._unknowns = 0, 0, 0
         self._ends_at = float("inf")
         self._usage, self._cost, self._served = Usage(), 0, ""
@@ -97,7 +110,7 @@ class _Call:
                 return self._end(last or GiveUp(attempt.status, attempt.reason))
             if attempt.outcome == "ok":
                 judged = self._judge(attempt)
-                if isinstance(judged, Verdict):
+                if not isinstance(judged, GiveUp):
                     return self._end(judged)
                 last = judged
                 if not self._asks_again():
@@ -110,15 +123,16 @@ class _Call:
 
     async def _attempt(self) -> Attempt | Refused:
         room = self._caller.client.max_tokens(self._request.question)
-        admitted = await self._admit(self._bound(room))
+        bound = self._bound(room)
+        admitted = await self._admit(bound)
         if isinstance(admitted, Refused):
             return admitted
+        await self._intend(admitted.reservation, bound)
         now = self._caller.clock.now()
         if not self._sent.is_set():
             self._sent.set()
-            self._ends_at = now + self._caller.timeout_s
+            self._ends_at = now + self._timeout_s
         self._asked += 1
-        self.attempts += 1
         self._caller.tally.requests += 1
         attempt = Attempt("dropped")  # what is true if this task is cancelled while it waits
         left_s = max(self._ends_at - now, 0.001)
@@ -129,10 +143,22 @@ class _Call:
         finally:
             self._settle(admitted.reservation, attempt)
         self._caller.window.note(
-            took=(self._caller.clock.now() - now) / self._caller.timeout_s,
+            took=(self._caller.clock.now() - now) / self._timeout_s,
             is_pushed_back=attempt.outcome in _PUSHED_BACK,
         )
         return attempt
+
+    async def _intend(self, reservation: int, bound: Amount) -> None:
+        """Have the journal know that an attempt is about to leave; unless it does, it does not."""
+        charges = self._caller.charges
+        if self.attempts:
+            charges.settle(self.identity, self.attempts, self.actual)
+        try:
+            await charges.intend(self.identity, self.attempts + 1, bound)
+        except BaseException:
+            self._caller.desk.ledger.release(reservation)
+            raise
+        self.attempts += 1
 
     async def _admit(self, bound: Amount) -> Admitted | Refused:
         """Wait at the desk, behind who came before; the deadline does not run meanwhile."""
@@ -145,7 +171,7 @@ class _Call:
         return decision
 
     def _bound(self, room: int) -> Amount:
-        tokens_in, price = most_tokens_in(self._request), self._caller.price
+        tokens_in, price = most_tokens_in(self._request), self._price_known
         nanousd = 0
         if price is not None:
             nanousd = max(price.cost(tokens_in, room), price.cost(0, room, cache_write=tokens_in))
@@ -155,29 +181,32 @@ class _Call:
         ledger, usage, agents = self._caller.desk.ledger, attempt.usage, int(self.attempts == 1)
         if usage is not None:
             cost = self._price(usage)
-            ledger.settle(reservation, Amount(usage.total, cost, agents))
+            self.actual = Amount(usage.total, cost, agents)
+            ledger.settle(reservation, self.actual)
             self._usage, self._cost = self._usage + usage, self._cost + cost
         elif attempt.is_charged is None:
-            ledger.settle_in_full(reservation)
+            self.actual = ledger.settle_in_full(reservation)
             self._unknowns += 1
             self._caller.tally.unknown += 1
         else:
-            ledger.settle(reservation, Amount(agents=agents))
+            self.actual = Amount(agents=agents)
+            ledger.settle(reservation, self.actual)
         if attempt.served_model:
             self._served = attempt.served_model
             self._caller.tally.served_models.add(attempt.served_model)
         self._caller.bell.ring()
 
     def _price(self, usage: Usage) -> int:
-        price = self._caller.price
+        price = self._price_known
         if price is None:
             return 0
         return price.cost(usage.tokens_in, usage.tokens_out, usage.cache_write, usage.cache_read)
 
-    def _judge(self, attempt: Attempt) -> Verdict | GiveUp:
+    def _judge(self, attempt: Attempt) -> Verdict | str | GiveUp:
         patience, is_reask = self._caller.patience, self._reasks > 0
         try:
-            verdict = parse_answer(self._request.question, attempt.text)
+            asked = self._request.question
+            verdict: Verdict | str = parse_answer(asked, attempt.text)
         except InvalidAnswerError as error:
             if is_reask:
                 patience.note(mended=False)
@@ -213,16 +242,16 @@ class _Call:
         while (left := until - clock.now()) > 0 and not desk.is_closed:
             await self._caller.bell.wait(left, clock)
 
-    def _end(self, ending: Verdict | GiveUp) -> Reply:
+    def _end(self, ending: Verdict | str | GiveUp) -> Reply:
         reply = Reply(
             self._request.call_id,
             "ok",
             question=self._request.question,
             usage=self._usage,
-            cost_nanousd=None if self._caller.price is None else self._cost,
+            cost_nanousd=None if self._price_known is None else self._cost,
             served_model=self._served or None,
             attempts=self.attempts,
         )
-        if isinstance(ending, Verdict):
-            return replace(reply, verdict=ending)
-        return replace(reply, status=ending.status, reason=ending.reason)
+        if isinstance(ending, GiveUp):
+            return replace(reply, status=ending.status, reason=ending.reason)
+        return replace(reply, verdict=ending)

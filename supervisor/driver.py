@@ -1,40 +1,55 @@
 """The driver's side of a run: starts the supervisor, hands the key over, and starts it again."""
 
+import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from ..actors.actor import Envelope, Ref
 from ..actors.errors import ActorDiedError, RunFailedError
 from ..actors.messages import HandOver
+from ..actors.simulation.world import World
 from .children import ChildSpec, Restart, RestartPolicy
-from .orders import Execute, Finished, GatewayStarted, Halt, Noted
+from .desk import Inquiry
+from .orders import Execute, Finished, GatewayStarted, Halt, Inquired, Noted, Told
 from .progress import RunProgress
 from .runtime.base import Runtime, one_reply
 from .supervisor import Supervisor
 
+Inquire = Callable[[Inquiry], str | None]
+"""Asks the user, in a thread; None where the user gives no answer."""
+
+NO_WORLD: Final = World()
+
 
 class Driver:
-    """Runs one workflow under a supervisor. A supervisor that dies is started again where that
-    costs nothing, as simulated answers do; a paid run ends there, and says so."""
+    """Runs one workflow under a supervisor. One that dies is started again, and goes on from the
+    run's journals: what was paid for is not asked again."""
 
     def __init__(
-        self, runtime: Runtime, *, key: str | None, watch: Callable[[RunProgress], None]
+        self,
+        runtime: Runtime,
+        *,
+        key: str | None,
+        watch: Callable[[RunProgress], None],
+        inquire: Inquire | None = None,
     ) -> None:
         self._runtime = runtime
         self._key = key
         self._watch = watch
+        self._inquire = inquire
+        self._asking: set[asyncio.Task[None]] = set()
         self._supervisor: Ref | None = None
         self._is_halted = False
 
-    async def run(self, order: Execute) -> Finished:
-        """Run *order* to its end; raises what ended it."""
+    async def run(self, order: Execute, world: World = NO_WORLD) -> Finished:
+        """Run *order* in *world* to its end; raises what ended it."""
         policy = RestartPolicy(order.spec.intensity)
-        is_free = order.spec.model.is_simulated
-        kind = Restart.TRANSIENT if is_free else Restart.TEMPORARY
-        spec = ChildSpec("supervisor", Supervisor, kind)
+        spec = ChildSpec("supervisor", Supervisor, Restart.TRANSIENT)
+        order = order.model_copy(update={"can_ask": self._inquire is not None})
         while True:
             self._supervisor = await self._runtime.start(spec.create(), spec.name)
             try:
-                return await self._follow(order)
+                return await self._follow(order, world)
             except ActorDiedError as error:
                 now = self._runtime.clock.now()
                 if not policy.restarts(spec, died=True, now=now):
@@ -52,16 +67,27 @@ class Driver:
             order = Halt(how="cancel" if cancel else "drain")
             await one_reply(self._runtime.ask(self._supervisor, Envelope(order)))
 
-    async def _follow(self, order: Execute) -> Finished:
+    async def _follow(self, order: Execute, world: World) -> Finished:
         assert self._supervisor is not None
         order = order.model_copy(update={"is_halted": self._is_halted})
-        async for reply in self._runtime.ask(self._supervisor, Envelope(order)):
+        envelope = Envelope(order, world.batch())
+        async for reply in self._runtime.ask(self._supervisor, envelope):
             match reply.body:
                 case GatewayStarted(gateway=gateway):
                     handing = self._runtime.ask(gateway, Envelope(HandOver(key=self._key)))
                     await one_reply(handing)
                 case Noted(progress=progress):
                     self._watch(progress)
+                case Inquired(inquiry=inquiry):
+                    task = asyncio.create_task(self._answer(inquiry))
+                    self._asking.add(task)
+                    task.add_done_callback(self._asking.discard)
                 case Finished() as finished:
                     return finished
         raise RunFailedError("the run's supervisor ended without a result")
+
+    async def _answer(self, inquiry: Inquiry) -> None:
+        assert self._inquire is not None and self._supervisor is not None
+        answer = await asyncio.to_thread(self._inquire, inquiry)
+        order = Told(path=inquiry.path, answer=answer)
+        await one_reply(self._runtime.ask(self._supervisor, Envelope(order)))

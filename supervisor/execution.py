@@ -1,100 +1,127 @@
-"""What the verbs of a run do: children are started, stages dealt, answers counted and written."""
+"""The desk behind the verbs of one run: its children, its stages, and all that is counted of it."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable
-from typing import Final
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from ..actors.actor import Actor, Artifact, Envelope, Message, Ref
-from ..actors.answers import SILENT_CALLS
+from ..actors.actor import Actor, Envelope, Message
 from ..actors.bracket import Progress, Ranking
 from ..actors.clock import Clock
-from ..actors.faults import Faulty
-from ..actors.judge import TEMPLATES, VARIANT, Judge, TokenCount
-from ..actors.messages import Attach
-from ..actors.models.prices import PRICED_AS, price_of
-from ..actors.models.simulated import most_answer_tokens
+from ..actors.errors import JournalFailedError, RunFailedError
+from ..actors.messages import Attach, Detach
 from ..actors.questions import Question
-from ..actors.simulation.keyed import Ints
-from ..actors.tables import INPUT, REPLIES, REQUESTS, UNASKED, UNTRUSTED, batch, concat
+from ..actors.simulation.world import World
+from ..actors.tables import REPLIES, concat, replace_columns
+from .agent_log import AgentLog
+from .backstage import Spent
+from .casting import Cast
 from .children import ChildSpec, Restart, RestartPolicy
+from .control import follow_orders
+from .counting import Count, take_ledger
 from .dealing import Dealer
+from .desk import Deliver, Halted, Inquiry
+from .diary import Diary
 from .gateway import Drain, Gateway, Report, Spending
+from .judging import Matter, affords, items_of, requests_of
 from .logbook import Logbook
-from .nursery import Child, Nursery, Prepare
-from .orders import GatewayStarted, Noted, RunSpec, Tally
-from .progress import RunProgress
+from .nursery import Child, Nursery
+from .orders import GatewayStarted, Inquired, Noted, RunSpec, Tally
 from .purse import Purse
-from .run import Halted
 from .runtime.base import Runtime, one_reply
+from .script import Performance
 from .stage import Stage, missing_replies
 from .tournament import Tournament
 
 _STAGE_SHIFT: Final = 32
 """A call's id is its stage's number, shifted, plus its row."""
 
-LEFT: Final = {"budget": "over_budget", "interrupt": "cancelled", "silence": "skipped"}
+LEFT: Final[dict[str, str]] = {
+    "budget": "over_budget",
+    "interrupt": "cancelled",
+    "silence": "skipped",
+    "breaker": "skipped",
+    "question": "cancelled",
+}
 """What becomes of requests that had not left when the run was halted."""
-
-_TOKENS: Final = ("tokens_in", "tokens_out", "tokens_cache_write", "tokens_cache_read")
 
 
 class Execution:
-    """The desk of one run: owns its children and everything counted or written about it."""
+    """The desk of one run."""
 
-    def __init__(self, spec: RunSpec, runtime: Runtime, note: Callable[[Message], None]) -> None:
-        self.spec = spec
+    def __init__(
+        self,
+        spec: RunSpec,
+        world: World,
+        runtime: Runtime,
+        note: Callable[[Message], None],
+        *,
+        can_ask: bool = False,
+    ) -> None:
+        self.spec, self.world = spec, world
         self.clock: Clock = runtime.clock
         self.halted: Halted | None = None
-        self.dead_items: set[int] = set()
+        self.inquiry: Inquiry | None = None
         self.tally = Tally(is_simulated=spec.model.is_simulated)
-        self._runtime = runtime
-        self._note = note
+        self.performance: Performance | None = None
+        self._runtime, self._note, self._can_ask = runtime, note, can_ask
         self._purse = Purse(spec.budget)
+        self._count = Count(self.tally, self._purse)
         self._log = Logbook(spec, self.clock)
+        self._agents = AgentLog()
         policy = RestartPolicy(spec.intensity)
-        self._nursery = Nursery(runtime, policy, self.clock, self._log.event)
-        self._hosts: list[asyncio.Task[Child]] = []
+        self._nursery = Nursery(runtime, policy, self.clock, self.event)
+        self._cast = Cast(spec, world, self._nursery)
         self._gateway: Child | None = None
-        self._ready: list[asyncio.Task[Child]] = []
-        self._items: pa.RecordBatch | None = None
-        self._attach: Prepare | None = None
-        self._tokens: TokenCount | None = None
-        self._stage: Stage | None = None
-        self._stages = 0
+        self._diary: Diary | None = None
+        self._matters: dict[int, Matter] = {}
+        self._dead: set[int] = set()
+        self._open: set[Stage] = set()
+        self._asked: dict[str, asyncio.Future[str | None]] = {}
+        self._stages = 1
         self._progress: Progress | None = None
         self._phase = ""
-        self._silent = 0
-        self._halting: asyncio.Future[None] | None = None
+        self._halting: set[asyncio.Future[None]] = set()
+        self._watches: list[asyncio.Task[None]] = []
         self._noted_at = 0.0
+        self._lock = threading.Lock()
 
     async def open(self) -> None:
-        """Start the gateway, where the model needs one, and begin to start the first host.
-
-        The others start with a stage that has a batch for each.
-        """
+        """Open the journal, start the gateway where the model needs one, and begin a first host."""
+        self._diary = await Diary.open(self.spec.folder)
+        self._diary.note({"t": "begun"})
         if not self.spec.model.is_simulated:
             gateway = ChildSpec("gateway", self._new_gateway, Restart.TEMPORARY)
             self._gateway = await self._nursery.start(gateway)
+            self._cast.gateway = self._gateway.ref
             self._note(GatewayStarted(gateway=self._gateway.ref))
-        self._start_hosts(1)
+        self._cast.pool(self.spec.role).grow(1)
+        self._watches = [
+            asyncio.create_task(self._end_in_time()),
+            asyncio.create_task(follow_orders(self.spec.folder, self.clock, self._obey)),
+        ]
         self._show()
 
     async def close(self) -> None:
         """Stop every child; one that is still starting is not waited for."""
-        unfinished = [*self._ready, *self._hosts]
+        unfinished = [*self._watches, *self._cast.unfinished()]
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
         await self._nursery.stop_all()
+        if self._diary is not None:
+            await self._diary.close()
 
     async def settle(self) -> Tally:
         """Return what the run came to, with what only the gateway knows."""
         self.tally.deaths = list(self._nursery.deaths)
-        self.tally.dead_letters = sorted(self.dead_items)
+        self.tally.dead_letters = sorted(self._dead)
+        if self._diary is not None:
+            self.tally.recalled = self._diary.recalled
         if self.spec.model.is_simulated:
             self.tally.persistent_share = self.spec.model.profile.persistent_share
         if self._gateway is not None:
@@ -102,33 +129,28 @@ class Execution:
                 self._runtime.ask(self._gateway.ref, Envelope(Report(is_last=True)))
             )
             assert isinstance(reply.body, Spending)
-            self._take_ledger(reply.body)
-            self.tally.is_simulated = reply.body.is_simulated
-            self.tally.served_models = list(reply.body.served_models)
-            declared = reply.body.declared or {}
-            self.tally.persistent_share = declared.get("persistent_share")
+            take_ledger(self.tally, reply.body)
         self._log.write_events()
+        if self._agents.rows:
+            self._log.write_agents(self._agents.table())
         return self.tally
-
-    def _take_ledger(self, spending: Spending) -> None:
-        """Count what the gateway counted: attempts that nobody answered were paid for, too."""
-        tally = self.tally
-        tally.calls = spending.agents
-        tally.tokens = spending.tokens
-        tally.is_priced = spending.cost_nanousd is not None
-        tally.nanousd = spending.cost_nanousd or 0
-        tally.unknown, tally.overruns = spending.unknown, spending.overruns
-        tally.broken = spending.broken
 
     async def halt(self, halted: Halted, *, cancel: bool = False) -> None:
         """Make no new call; with *cancel*, take back those under way as well."""
         self.halted = self.halted or halted
-        if self._stage is not None:
-            await self._stage.close(LEFT[halted])
+        if self.performance is not None and not self.spec.is_sort:
+            self.performance.pause(halted)
+        for stage in list(self._open):
+            await stage.close(LEFT[halted])
             if cancel:
-                await self._stage.cancel()
+                await stage.cancel()
         if self._gateway is not None:
             await one_reply(self._runtime.ask(self._gateway.ref, Envelope(Drain())))
+
+    def spent(self) -> Spent:
+        """Return the budget, and what is spent of it so far."""
+        tally = self.tally
+        return Spent(self.spec.budget, tally.tokens, tally.nanousd, self._purse.agents)
 
     def calls_left(self) -> int | None:
         """Return how many calls the budget's cap on agents leaves."""
@@ -138,59 +160,211 @@ class Execution:
         """Return a tournament whose bracket will hold *ranking*."""
         return Tournament(self._nursery, ranking)
 
-    async def publish(self, standing: pa.RecordBatch, progress: Progress) -> None:
+    async def publish(
+        self, items: pa.RecordBatch, standing: pa.RecordBatch, progress: Progress
+    ) -> None:
         """Write the ranking so far, and show where it stands."""
-        assert self._items is not None, "a ranking is published after its first round"
         self._progress = progress
-        self._log.write_ranking(standing, self._items)
+        number = self._matters[id(items)].number if id(items) in self._matters else 0
+        self._log.write_ranking(standing, items, number=number)
         self._show()
 
     def event(self, kind: str, text: str) -> None:
         """Add a line to the run's events."""
         if kind == "phase":
             self._phase = text
+        if kind == "branch_failed":
+            with self._lock:
+                self.tally.branches += 1
         self._log.event(kind, text)
 
+    def agents(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add agents that have ended."""
+        self._agents.add(rows)
+
+    async def ask_agents(self, requests: pa.RecordBatch, deliver: Deliver) -> None:
+        """Have *requests*, of one role and label, answered a piece at a time."""
+        rows = requests.num_rows
+        numbers = requests.column("call_id")
+        first = self._next_stage()
+        requests = replace_columns(requests, {"call_id": np.arange(first, first + rows)})
+        admitted = 0 if self.halted else self._affordable(requests)
+        self.tally.agents += rows
+
+        def home(replies: pa.RecordBatch) -> None:
+            places = replies.column("call_id").to_numpy() - first
+            self._note_ends(replies)
+            deliver(replace_columns(replies, {"call_id": numbers.take(pa.array(places))}))
+
+        role = requests.column("role")[0].as_py()
+        leaving = requests.slice(0, admitted)
+        if admitted:
+            dealer = Dealer(range(admitted), lambda row: (), self.spec.batch_rows)
+            cast = self._cast
+            ready = cast.judging(admitted) if role == "judge" else cast.ready(role, admitted)
+            await self._through(
+                Stage(
+                    *(leaving, dealer, ready, self._nursery, home),
+                    table=None,
+                    integrity=requests.column("_integrity")[0].as_py(),
+                )
+            )
+        if admitted < rows:
+            self._halt_for("budget")
+            home(self._left_behind(requests.slice(admitted)))
+
     async def ask_judges(
-        self, items: pa.RecordBatch, shown: pa.Array, *, by: str, question: Question
+        self, items: pa.RecordBatch, shown: pa.Array, *, path: str, by: str, question: Question
     ) -> pa.RecordBatch:
         """Return the replies to one request for each row of *shown*, row for row."""
         await self.share(items)
-        requests = self._requests(shown, by, question)
-        rows = requests.num_rows
-        batches = -(-rows // self.spec.batch_rows)
-        self._start_hosts(min(batches, self.spec.hosts))
-        admitted = 0 if self.halted else self._affords(requests, question)
-        replies = await self._perform(requests.slice(0, admitted), shown)
+        matter, model = self._matters[id(items)], self.spec.model.name
+        first = self._next_stage()
+        requests = requests_of(
+            matter, shown, first=first, path=path, model=model, by=by, ask=question
+        )
+        rows, is_free = requests.num_rows, self._gateway is not None
+        admitted = 0 if self.halted else affords(self._purse, requests, question, is_free=is_free)
+        ready = self._cast.ready("judge", rows)
+        dealer = Dealer(
+            range(admitted), items_of(shown), self.spec.batch_rows, dead_items=matter.dead
+        )
+        stage = Stage(
+            *(requests.slice(0, admitted), dealer, ready, self._nursery, self._take),
+            table=matter.number,
+        )
+        replies = await self._through(stage)
+        self._dead |= matter.dead
         if admitted < rows:
             self.halted = self.halted or "budget"
-            calls = requests.column("call_id").slice(admitted).to_pylist()
-            left = missing_replies(calls, [(LEFT[self.halted], None)] * len(calls))
-            self._count(left)
+            left = self._left_behind(requests.slice(admitted))
+            self._take(left)
             replies = concat([replies, left], REPLIES)
+        self._learn_why(replies)
+        self._log.write_matches(first >> _STAGE_SHIFT, requests, replies, items)
+        return replies
+
+    async def share(self, items: pa.RecordBatch) -> None:
+        """Have the judges' hosts be told *items*, without waiting for them."""
+        if id(items) in self._matters:
+            return
+        matter = self._matters[id(items)] = Matter(self._cast.next_table(), items)
+        body = Attach(model=self.spec.model, gateway=self._cast.gateway, table=matter.number)
+        artifact = await self._runtime.put(items)
+        self._cast.pool("judge").tell(matter.number, Envelope(body, artifact))
+
+    async def unshare(self, items: pa.RecordBatch) -> None:
+        """Let go of *items*."""
+        matter = self._matters.pop(id(items), None)
+        if matter is not None:
+            farewell = Envelope(Detach(table=matter.number))
+            await self._cast.pool("judge").forget(matter.number, farewell)
+
+    def dead_items(self, items: pa.RecordBatch) -> frozenset[int]:
+        """Return the rows of *items* that killed two hosts."""
+        matter = self._matters.get(id(items))
+        return frozenset(matter.dead) if matter else frozenset()
+
+    async def call(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+        """Return what *function* returns, called on a host."""
+        return await self._cast.call(function, dict(arguments))
+
+    async def inquire(self, inquiry: Inquiry) -> str | None:
+        """Return the user's answer, or the default, or None where the run must wait for one."""
+        if not self._can_ask:
+            if inquiry.default is None:
+                self.inquiry = self.inquiry or inquiry
+                self.halted = self.halted or "question"
+            return inquiry.default
+        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._asked[inquiry.path] = answer
+        self._note(Inquired(inquiry=inquiry))
+        given = await answer
+        return inquiry.default if given is None else given
+
+    def told(self, path: str, answer: str | None) -> None:
+        """Take the user's answer to the question at *path*."""
+        waiting = self._asked.pop(path, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
+
+    def recall(self, path: str, key: str) -> Mapping[str, Any] | None:
+        """Return what the journal has for *path* under *key*."""
+        assert self._diary is not None
+        return self._diary.recall(path, key)
+
+    def note(self, record: Mapping[str, Any]) -> None:
+        """Have *record* journaled soon."""
+        assert self._diary is not None
+        self._diary.note(record)
+
+    async def record(self, record: Mapping[str, Any]) -> None:
+        """Have *record* journaled; raises RunFailedError where it cannot be."""
+        assert self._diary is not None
+        try:
+            await self._diary.record(record)
+        except JournalFailedError as error:
+            raise RunFailedError(str(error)) from error
+
+    def _next_stage(self) -> int:
+        self._stages += 1
+        return (self._stages - 1) << _STAGE_SHIFT
+
+    def _affordable(self, requests: pa.RecordBatch) -> int:
+        """Return how many agents the budget admits: what simulated ones cost is known later."""
+        left = self._purse.calls_left()
+        rows = int(requests.num_rows)
+        if self._gateway is None and self._purse.is_spent:
+            return 0
+        return rows if left is None else min(rows, max(left - self._underway(), 0))
+
+    def _underway(self) -> int:
+        return sum(stage.requests.num_rows - stage.answered for stage in self._open)
+
+    async def _through(self, stage: Stage) -> pa.RecordBatch:
+        self._open.add(stage)
+        try:
+            return await stage.run()
+        finally:
+            self._open.discard(stage)
+
+    def _left_behind(self, requests: pa.RecordBatch) -> pa.RecordBatch:
+        status = LEFT[self.halted or "budget"]
+        calls = requests.column("call_id").to_pylist()
+        return missing_replies(calls, [(status, None)] * len(calls))
+
+    def _take(self, replies: pa.RecordBatch) -> None:
+        """Count a judge's replies as they come."""
+        self._count.take(replies, self.halted)
+        if self._count.is_silent and self._gateway is not None and self.halted is None:
+            self._halt_for("silence")
+        if self.clock.now() - self._noted_at > 0.25:
+            self._show()
+
+    def _note_ends(self, replies: pa.RecordBatch) -> None:
+        """Count agents' replies as they come; one that ran out of money or patience halts."""
+        self._count.take(replies, self.halted)
+        statuses = replies.column("status").cast(pa.string()).unique().to_pylist()
+        if "over_budget" in statuses:
+            self._halt_for("budget")
+        if "skipped" in statuses:
+            self._halt_for("breaker")
+        if self.clock.now() - self._noted_at > 0.25:
+            self._show()
+
+    def _learn_why(self, replies: pa.RecordBatch) -> None:
         statuses = set(replies.column("status").to_pylist())
         if self.calls_left() == 0 or "over_budget" in statuses:
             self.halted = self.halted or "budget"
         if "skipped" in statuses:  # the gateway has given the model up
             self.halted = self.halted or "silence"
-        self._log.write_matches(self._stages, requests, replies, items)
-        return replies
 
-    async def _perform(self, requests: pa.RecordBatch, shown: pa.Array) -> pa.RecordBatch:
-        ends, flat = shown.offsets.to_numpy(), shown.flatten().to_numpy()
-        dealer = Dealer(
-            rows=range(requests.num_rows),
-            items_of=lambda row: flat[ends[row] : ends[row + 1]].tolist(),
-            batch_rows=self.spec.batch_rows,
-            dead_items=self.dead_items,
-        )
-        self._stage = Stage(requests, dealer, self._ready, self._nursery, self._count)
-        alarm = asyncio.create_task(self._end_in_time())
-        try:
-            return await self._stage.run()
-        finally:
-            alarm.cancel()
-            self._stage = None
+    def _halt_for(self, why: Halted) -> None:
+        if self.halted is None:
+            self.halted = why
+            task = asyncio.ensure_future(self.halt(why))
+            self._halting.add(task)
+            task.add_done_callback(self._halting.discard)
 
     async def _end_in_time(self) -> None:
         """Halt the run when its budget of wall time is spent."""
@@ -199,153 +373,23 @@ class Execution:
             await self.clock.sleep(max(left, 0.0))
             await self.halt("budget")
 
-    async def share(self, items: pa.RecordBatch) -> None:
-        """Have the hosts be told *items*, without waiting for them."""
-        if items is self._items:
-            return
-        self._items = items
-        self._attach = self._attaching(await self._runtime.put(items))
-        self._ready = [asyncio.create_task(self._made_ready(host)) for host in self._hosts]
-        self._tokens = TokenCount.of(items.column("text").to_pylist())
-
-    def _start_hosts(self, count: int) -> None:
-        """Begin to start hosts until there are *count*."""
-        for number in range(len(self._hosts), count):
-            start = self._nursery.start(self._host_spec(number))
-            self._hosts.append(asyncio.create_task(start))
-            if self._attach is not None:
-                self._ready.append(asyncio.create_task(self._made_ready(self._hosts[-1])))
-
-    async def _made_ready(self, starting: "asyncio.Task[Child]") -> Child:
-        """Return a host that has started and was told what it judges."""
-        host = await starting
-        assert self._attach is not None
-        await self._nursery.prepare_again(host, self._attach)
-        return host
-
-    def _attaching(self, artifact: Artifact) -> Prepare:
-        gateway = self._gateway.ref if self._gateway is not None else None
-        envelope = Envelope(Attach(model=self.spec.model, gateway=gateway), artifact)
-
-        async def attach(ref: Ref) -> None:
-            await one_reply(self._runtime.ask(ref, envelope))
-
-        return attach
-
-    def _requests(self, shown: pa.Array, by: str, question: Question) -> pa.RecordBatch:
-        assert self._tokens is not None
-        rows, first = len(shown), self._stages << _STAGE_SHIFT
-        self._stages += 1
-        sizes = np.diff(shown.offsets.to_numpy())
-        columns = {
-            "call_id": np.arange(first, first + rows),
-            "path": f"{self._phase}/judge",
-            "role": "judge",
-            "model": self.spec.model.name,
-            "template": TEMPLATES[question.kind],
-            "items": shown,
-            "context_tokens": self._prompt_tokens(shown, sizes, by, question),
-            "attempt": 0,
-            "task": [f"list:{k}" for k in sizes] if question.kind == "list" else str(question),
-            "by": by,
-            "variant": VARIANT,
-            "repeat": 0,
-        }
-        return batch(REQUESTS, columns, rows=rows, integrity=UNTRUSTED, provenance=INPUT)
-
-    def _prompt_tokens(self, shown: pa.Array, sizes: Ints, by: str, question: Question) -> Ints:
-        assert self._tokens is not None
-        tokens = np.zeros(len(shown), np.int64)
-        flat, starts = shown.flatten().to_numpy(), shown.offsets.to_numpy()[:-1]
-        starts = starts - (starts[0] if len(starts) else 0)
-        for size in np.unique(sizes):
-            rows = np.flatnonzero(sizes == size)
-            matrix = flat[starts[rows][:, None] + np.arange(size)]
-            asked = Question(question.kind, int(size))
-            tokens[rows] = self._tokens.prompts(asked, by, matrix)
-        return tokens
-
-    def _affords(self, requests: pa.RecordBatch, question: Question) -> int:
-        """Return how many requests the budget admits; behind a gateway, money is counted there."""
-        nothing = np.zeros(requests.num_rows, np.int64)
-        if self._gateway is not None:
-            return self._purse.affords(nothing, nothing)
-        price = price_of(PRICED_AS)
-        assert price is not None
-        tokens_in = requests.column("context_tokens").to_numpy().astype(np.int64)
-        tokens_out = most_answer_tokens(question)
-        dear = price.above if tokens_in.max(initial=0) > price.threshold else None
-        rates = dear or price.base
-        return self._purse.affords(
-            tokens_in + tokens_out, tokens_in * rates.input + tokens_out * rates.output
-        )
-
-    def _count(self, replies: pa.RecordBatch) -> None:
-        """Take replies into the tally, as they come."""
-        tally = self.tally
-        tokens = sum(int(pa.compute.sum(replies.column(name)).as_py() or 0) for name in _TOKENS)
-        sent = int((replies.column("attempts").to_numpy() > 0).sum())
-        costs = replies.column("cost_nanousd")
-        tally.is_priced = tally.is_priced and not costs.null_count
-        nanousd = int(pa.compute.sum(costs).as_py() or 0)
-        tally.calls += sent
-        tally.tokens += tokens
-        tally.nanousd += nanousd
-        endings = [replies.column(name).to_pylist() for name in ("status", "reason")]
-        statuses = Counter(endings[0])
-        del statuses["ok"]
-        if self.halted == "budget":  # a gateway that is drained knows not why
-            statuses["over_budget"] += statuses.pop("cancelled", 0)
-        tally.missing = dict(Counter(tally.missing) + +statuses)
-        told = zip(*endings, strict=True)
-        causes = Counter(word for status, word in told if word and status not in UNASKED)
-        tally.causes = dict(Counter(tally.causes) + causes)
-        self._purse.spend(tokens=tokens, nanousd=nanousd, agents=sent)
-        self._listen(replies)
-        if self.clock.now() - self._noted_at > 0.25:
-            self._show()
-
-    def _listen(self, replies: pa.RecordBatch) -> None:
-        """Halt the run when too many calls in a row, as they come in, had no usable answer."""
-        for status in replies.column("status").to_pylist():
-            if status not in UNASKED:
-                self._silent = 0 if status == "ok" else self._silent + 1
-        if self._silent >= SILENT_CALLS and self._gateway is not None and self.halted is None:
-            self.halted = "silence"
-            self._halting = asyncio.ensure_future(self.halt("silence"))
+    async def _obey(self, order: Mapping[str, Any]) -> None:
+        """Do what another process orders through the run's folder."""
+        if "skip" in order and self.performance is not None:
+            self.performance.skip(str(order["skip"]))
+            self.event("skipped", str(order["skip"]))
+        elif "answer" in order:
+            for path in list(self._asked):
+                self.told(path, str(order["answer"]))
+        elif order.get("stop"):
+            await self.halt("interrupt")
 
     def _show(self) -> None:
         self._noted_at = self.clock.now()
-        stands = self._progress
-        self._note(
-            Noted(
-                progress=RunProgress(
-                    phase=self._phase,
-                    rounds=stands.rounds if stands else 0,
-                    calls=self.tally.calls,
-                    expected_calls=stands.expected_calls if stands else None,
-                    tokens=self.tally.tokens,
-                    cost_usd=self.tally.nanousd / 1e9 if self.tally.is_priced else None,
-                    predicted_tau=stands.predicted_tau if stands else None,
-                    missing=sum(n for s, n in self.tally.missing.items() if s not in UNASKED),
-                    elapsed_s=self._log.elapsed_s,
-                    simulated=self.tally.is_simulated,
-                    model=self.spec.model.name,
-                )
-            )
-        )
+        now = self.tally.progress(self._progress, phase=self._phase, elapsed_s=self._log.elapsed_s)
+        told = replace(now, model=self.spec.model.name, is_sort=self.spec.is_sort)
+        self._note(Noted(progress=told))
 
     def _new_gateway(self) -> Actor:
-        return Gateway(self.spec.model, self.spec.budget)
-
-    def _host_spec(self, number: int) -> ChildSpec:
-        """A judge's host; the first life of the first one may be told to fall."""
-        faults, lives = self.spec.faults, iter(range(1 << 30))
-
-        def create() -> Actor:
-            first = number == 0 and next(lives) == 0
-            if faults is None:
-                return Judge()
-            return Faulty(Judge(), faults if first else faults.model_copy(update={"batch": None}))
-
-        return ChildSpec(f"judge-{number}", create)
+        spec = self.spec
+        return Gateway(spec.model, spec.budget, spec.folder, asks=spec.mode != "replay")

@@ -8,10 +8,12 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from ..actors.actor import Actor, Context, Envelope, Message
-from ..actors.errors import PriceUnknownError, UsageError
+from ..actors.answers import ROOM, Asked, Typed
+from ..actors.errors import JournalFailedError, PriceUnknownError, UsageError
 from ..actors.messages import Answers, Ask, Done, HandOver, ModelSpec
 from ..actors.models.claude import ClaudeClient
 from ..actors.models.prices import price_of
@@ -20,9 +22,13 @@ from ..actors.models.scripted import ScriptedClient
 from ..actors.models.wire import Client, Request
 from ..actors.questions import Question
 from .admission import Desk, Window
-from .budget import NOTHING, Amount, Budget, Ledger
+from .budget import Budget, Ledger
 from .calls import Caller, Tally
+from .charges import Charges, Identity
 from .slots import Slots
+
+REPLAY: Final = "replay"
+"""The reason of a call that a run in mode replay would have had to ask."""
 
 PIECE_S: Final = 0.05
 """Replies travel in pieces: those of so many seconds together."""
@@ -46,7 +52,9 @@ class Spending(Message):
 
     *tokens* and *cost_nanousd* are the ledger's: an attempt of *unknown* charge counts with its
     full reserve. The cost is None where no price is known. *overruns* counts calls that took more
-    than their strict bound. *broken* is the cause on which the breaker opened.
+    than their strict bound. *broken* is the cause on which the breaker opened. *reused* answers
+    had been paid for in an earlier life of the run; *unsettled* are the paths of calls that may
+    have been charged in one without an answer.
     """
 
     calls: int
@@ -62,11 +70,8 @@ class Spending(Message):
     served_models: tuple[str, ...]
     is_strict: bool
     broken: str | None
-
-    @property
-    def spent(self) -> Amount:
-        """What a restarted gateway must start from."""
-        return Amount(self.tokens, self.cost_nanousd or 0, self.agents)
+    reused: int = 0
+    unsettled: tuple[str, ...] = ()
 
 
 def check_budget(model: ModelSpec, budget: Budget) -> None:
@@ -88,17 +93,21 @@ class Gateway(Actor):
     """Answers requests through one client, within one budget, at most *in_flight* at a time.
 
     It holds no key until HandOver brings one; until then an Ask waits. A call that nobody waits
-    for any more is dropped if it has not left; else it is paid, finishes and is stored.
+    for any more is dropped if it has not left; else it is paid, finishes and is stored. What the
+    journal in *folder* says was spent and answered counts, and is not asked again.
     """
 
-    def __init__(self, model: ModelSpec, budget: Budget, spent: Amount = NOTHING) -> None:
+    def __init__(
+        self, model: ModelSpec, budget: Budget, folder: Path | None = None, *, asks: bool = True
+    ) -> None:
         check_budget(model, budget)
-        self._model, self._budget, self._spent = model, budget, spent
+        self._model, self._budget, self._folder, self._asks = model, budget, folder, asks
 
     async def on_start(self, context: Context) -> None:
         """Open the desk; a scripted model needs no key, so it is ready at once."""
         await super().on_start(context)
-        self._desk = Desk(Ledger(self._budget, self._spent))
+        self._charges = await asyncio.to_thread(Charges.open, self._folder)
+        self._desk = Desk(Ledger(self._budget, self._charges.past.spent_at_most))
         self._flights: dict[int, _Flight] = {}
         self._window = Window(self._model.in_flight)
         self._slots = Slots(self._window)
@@ -112,6 +121,7 @@ class Gateway(Actor):
         await self._end(list(self._flights.values()))
         if self._caller is not None:
             await self._caller.client.close()
+        await self._charges.close()
 
     async def receive(self, envelope: Envelope) -> AsyncIterator[Envelope]:
         """Take HandOver, Ask, Drain and Report."""
@@ -156,6 +166,7 @@ class Gateway(Actor):
             price_of(self._model.name),
             self._model.timeout_s,
             self._window,
+            self._charges,
         )
         self._ready.set()
 
@@ -205,15 +216,24 @@ class Gateway(Actor):
 
     async def _reply(self, row: Mapping[str, Any], sent: asyncio.Event) -> Reply:
         call_id, prompt = row["call_id"], row["prompt"]
-        question = _question(row["task"])
-        if question is None or not prompt:
+        asked = _asked(row)
+        if asked is None or not prompt:
             return Reply(call_id, "failed", "request")
+        if (known := self._charges.answered(call_id, Identity.of(row), asked)) is not None:
+            return known
+        if not self._asks:
+            return Reply(call_id, "failed", REPLAY)
         if self._caller is None:  # stopped before the key came
             return Reply(call_id, "cancelled", "stopped")
+        if self._budget.nanousd is not None and self._caller.price_of(row) is None:
+            return Reply(call_id, "failed", "price")
         async with self._slots:
-            request = Request(call_id, question, (("user", prompt),), row)
+            request = Request(call_id, asked, (("user", prompt),), row)
             try:
                 return await self._caller.reply(request, sent)
+            except JournalFailedError:  # what cannot be noted may not be asked
+                self._desk.breaker.open("journal")
+                return Reply(call_id, "failed", "journal")
             except Exception:  # a fault of ours costs this call its answer, and nothing else
                 return Reply(call_id, "failed", "internal")
 
@@ -229,14 +249,23 @@ class Gateway(Actor):
             tokens=ledger.spent.tokens,
             cost_nanousd=ledger.spent.nanousd if is_priced else None,
             reserved_tokens=ledger.reserved.tokens,
-            unknown=tally.unknown,
+            unknown=tally.unknown + len(self._charges.unsettled),
             overruns=ledger.overruns,
             is_simulated=declared is not None,
             declared=None if declared is None else dict(declared),
             served_models=tuple(sorted(tally.served_models)),
             is_strict=caller.client.is_strict() if caller else True,
             broken=self._desk.breaker.cause if self._desk.breaker.is_open else None,
+            reused=self._charges.reused,
+            unsettled=tuple(self._charges.unsettled),
         )
+
+
+def _asked(row: Mapping[str, Any]) -> Asked | None:
+    """Return what a request asks for; None where that cannot be read."""
+    if row["role"] == "judge":
+        return _question(row["task"])
+    return Typed(row["output_schema"], row["max_tokens"] or ROOM)
 
 
 @functools.lru_cache(maxsize=256)

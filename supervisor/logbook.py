@@ -71,13 +71,20 @@ class Logbook:
         self._store.write_matches(number, pa.Table.from_arrays(arrays, schema=MATCH_LOG))
         self.write_events()
 
-    def write_ranking(self, standing: pa.RecordBatch, items: pa.RecordBatch) -> None:
-        """Write the ranking so far, best first."""
+    def write_agents(self, agents: pa.Table) -> None:
+        """Write the table of agents (agent_log.AGENT_LOG)."""
+        self._store.write_agents(agents)
+
+    def write_ranking(
+        self, standing: pa.RecordBatch, items: pa.RecordBatch, *, number: int = 0
+    ) -> None:
+        """Write the ranking so far, best first; *number* counts the tournaments of the run."""
         places = standing.column("item")
         rank = pa.array(range(1, len(places) + 1), pa.int32())
         names = ["score", "rank_low", "rank_high", "comparisons"]
         columns = [rank, items.column("id").take(places), *(standing.column(n) for n in names)]
-        self._store.write_ranking(pa.Table.from_arrays(columns, ["rank", "id", *names]))
+        table = pa.Table.from_arrays(columns, ["rank", "id", *names])
+        self._store.write_ranking(table, number=number)
 
     def _text_hashes(self, items: pa.RecordBatch) -> pa.Array:
         if self._hashes[0] != id(items):

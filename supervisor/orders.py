@@ -3,22 +3,34 @@
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+
+import pyarrow as pa
 
 from ..actors.actor import Message, Ref
+from ..actors.bracket import Progress
 from ..actors.faults import Faults
 from ..actors.messages import ModelSpec
+from ..actors.simulation.world import WORLD
+from ..actors.tables import UNASKED
 from .budget import Budget
 from .children import Intensity
+from .desk import Halted, Inquiry
 from .progress import RunProgress
-from .run import Halted
 
-Workflow = Callable[..., Coroutine[Any, Any, Any]]
+Script = Callable[..., Coroutine[Any, Any, Any]]
 """An async function whose first argument is the Run."""
+
+Mode = Literal["content", "replay"]
+"""How a resumed run uses what was recorded: by content, asking what is new; or asking nothing."""
 
 
 class RunSpec(Message):
-    """All that a supervisor needs to know of a run, but its workflow; holds no key."""
+    """All that a supervisor needs to know of a run, but its workflow; holds no key.
+
+    *role* is whose host is started first. *is_sort*: the run is one ranking, which ends with what
+    it has, and is never paused. *slots* bounds how many simulated agents act at one virtual time.
+    """
 
     run_id: str
     folder: Path
@@ -27,17 +39,27 @@ class RunSpec(Message):
     batch_rows: int = 4096
     budget: Budget = Budget()
     seed: int = 0
+    slots: int | None = None
+    role: str = "worker"
+    is_sort: bool = False
+    mode: Mode = "content"
     intensity: Intensity = Intensity()
     faults: Faults | None = None
 
 
 class Execute(Message):
-    """Has a supervisor run *workflow*; answered by GatewayStarted, Noted, and Finished at last."""
+    """Has a supervisor run *workflow*; answered by GatewayStarted, Noted, and Finished at last.
+
+    Its table is what simulated agents know of the world.
+    """
+
+    carries: ClassVar[pa.Schema | None] = WORLD
 
     spec: RunSpec
-    workflow: Workflow
+    workflow: Script
     args: dict[str, Any]
     is_halted: bool = False
+    can_ask: bool = False
 
 
 class GatewayStarted(Message):
@@ -52,6 +74,19 @@ class Noted(Message):
     progress: RunProgress
 
 
+class Inquired(Message):
+    """Has the driver ask its user; answered by Told."""
+
+    inquiry: Inquiry
+
+
+class Told(Message):
+    """The user's answer to the question at *path*; None where there was none."""
+
+    path: str
+    answer: str | None
+
+
 class Halt(Message):
     """Has a supervisor stop: no new calls (`drain`), or none at all (`cancel`)."""
 
@@ -60,7 +95,10 @@ class Halt(Message):
 
 @dataclass(slots=True)
 class Tally:
-    """What a run's calls came to. *calls* were sent; *missing* counts rows without an answer."""
+    """What a run's calls came to. *calls* were sent; *missing* counts rows without an answer.
+
+    *reused* answers were paid for in an earlier life; *branches* counts those that raised.
+    """
 
     calls: int = 0
     tokens: int = 0
@@ -76,11 +114,41 @@ class Tally:
     broken: str | None = None
     is_simulated: bool = False
     persistent_share: float | None = None
+    reused: int = 0
+    recalled: int = 0
+    unsettled: list[str] = field(default_factory=list)
+    branches: int = 0
+    agents: int = 0
+
+    def progress(self, ranking: Progress | None, *, phase: str, elapsed_s: float) -> RunProgress:
+        """Return where a run stands that has come to this; its *ranking*, if it holds one."""
+        return RunProgress(
+            phase=phase,
+            rounds=ranking.rounds if ranking else 0,
+            calls=self.calls,
+            expected_calls=ranking.expected_calls if ranking else None,
+            tokens=self.tokens,
+            cost_usd=self.nanousd / 1e9 if self.is_priced else None,
+            predicted_tau=ranking.predicted_tau if ranking else None,
+            missing=sum(n for status, n in self.missing.items() if status not in UNASKED),
+            elapsed_s=elapsed_s,
+            simulated=self.is_simulated,
+            model="",
+        )
 
 
 class Finished(Message):
-    """A workflow's value and what it cost; *halted* says what stopped it early, if anything."""
+    """A workflow's value and what it cost; *halted* says what stopped it early, if anything.
+
+    One that is *paused* has no value; *inquiry* is the question that it waits for. One that
+    *failed* says what its workflow raised, and where (*trace*).
+    """
 
     value: Any
     tally: Tally
     halted: Halted | None = None
+    paused: Halted | None = None
+    inquiry: Inquiry | None = None
+    virtual_s: float | None = None
+    failed: str | None = None
+    trace: str = ""

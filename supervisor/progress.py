@@ -19,3 +19,4 @@ class RunProgress:
     simulated: bool
     model: str
     note: str = ""
+    is_sort: bool = True

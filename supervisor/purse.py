@@ -18,6 +18,17 @@ class Purse:
     nanousd: int = 0
     agents: int = 0
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether a cap has been reached."""
+        budget = self.budget
+        pairs = (
+            (self.tokens, budget.tokens),
+            (self.nanousd, budget.nanousd),
+            (self.agents, budget.agents),
+        )
+        return any(cap is not None and spent >= cap for spent, cap in pairs)
+
     def affords(self, tokens: Ints, nanousd: Ints) -> int:
         """Return how many of the calls with these upper bounds fit, counted from the first."""
         fits = [len(tokens)]

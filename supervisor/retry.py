@@ -42,6 +42,7 @@ _AGAIN: Final[dict[Outcome, str]] = {
     "no_strict_form": "structured_output",
 }
 _FIVE: Final = frozenset({"auth", "quota", "model"})
+_SCHEMA: Final = frozenset({"schema", "not_json"})
 _TWENTY: Final = frozenset(
     {"rate_limited", "overloaded", "connection", "server_error", "deadline", "malformed"}
 )
@@ -102,15 +103,24 @@ class Breaker:
     barren: int = 0
     is_open: bool = False
 
-    def note(self, reason: str | None) -> None:
-        """Take in how a call ended: None is a usable answer."""
+    def open(self, cause: str) -> None:
+        """End all calls at once, because of *cause*."""
+        self.cause, self.is_open = cause, True
+
+    def note(self, reason: str | None, *, role: str | None = "judge") -> None:
+        """Take in how a call of *role* ended: None is a usable answer.
+
+        Agents written one by one share no schema by the thousand, so five whose answers do not fit
+        are enough; a judge's broken answers are missing data.
+        """
         if self.is_open:
             return
         self.barren = 0 if reason is None else self.barren + 1
         if self.barren >= SILENT_CALLS:
-            self.cause, self.is_open = UNUSABLE, True
-            return
+            return self.open(UNUSABLE)
         limit = 5 if reason in _FIVE else 20 if reason in _TWENTY else 0
+        if role != "judge" and reason in _SCHEMA:
+            limit = 5
         if not limit:
             self.cause, self.in_a_row = None, 0
             return

@@ -1,186 +1,382 @@
 """The Run: the verbs that a workflow is written in. It lives in the workflow's own thread."""
 
-import asyncio
 import random
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Literal, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, overload
 
 import pyarrow as pa
 
-from ..actors.answers import Verdict
+from ..actors.answers import Verdict as Preference
 from ..actors.bracket import Progress, Ranking
-from ..actors.clock import Clock
-from ..actors.errors import InvalidAnswerError
+from ..actors.handle import Handle
+from ..actors.output import output_of, schema_of
 from ..actors.questions import Question
-from ..actors.tables import INPUT, ITEMS, UNTRUSTED, batch
-from .tournament import Tournament
+from ..actors.reader import check_closed
+from ..actors.verifier import Ruling, Verdict
+from . import branches
+from .agents import AgentOptions, raise_for
+from .backstage import Backstage, Spent
+from .bracketed import Bracketed
+from .branches import OnError, Thunk
+from .bulk import map_agents, map_judges
+from .desk import Halted, Inquiry
+from .paths import here
+from .results import Results
+from .steps import call_tool, wait_until
 
 T = TypeVar("T")
-Halted = Literal["budget", "interrupt", "silence"]
-"""Why a run was stopped early: its budget, the user, or a model that gave no usable answer."""
-
-
-class Desk(Protocol):
-    """What a supervisor does for the verbs, on its own loop."""
-
-    clock: Clock
-    halted: Halted | None
-    dead_items: set[int]
-
-    async def ask_judges(
-        self, items: pa.RecordBatch, shown: pa.Array, *, by: str, question: Question
-    ) -> pa.RecordBatch:
-        """Return the replies to one request for each row of *shown*, row for row."""
-        ...
-
-    async def share(self, items: pa.RecordBatch) -> None:
-        """Have the hosts be told *items*, without waiting for them."""
-        ...
-
-    def calls_left(self) -> int | None:
-        """Return how many calls the budget's cap on agents leaves."""
-        ...
-
-    def open_tournament(self, ranking: Ranking) -> Tournament:
-        """Return a tournament whose bracket will hold *ranking*."""
-        ...
-
-    async def publish(self, standing: pa.RecordBatch, progress: Progress) -> None:
-        """Write the ranking so far into the run's folder, and show where it stands."""
-        ...
-
-    def event(self, kind: str, text: str) -> None:
-        """Add a line to the run's events; may be called from any thread."""
-        ...
+P = ParamSpec("P")
+Work = Coroutine[Any, Any, T]
+Missing = Literal["raise", "null"]
 
 
 class Run:
-    """One run, as its workflow sees it."""
+    """One run, as its workflow sees it; *previous* is the pass before, where it runs in a loop."""
 
-    def __init__(self, desk: Desk, loop: asyncio.AbstractEventLoop, seed: int) -> None:
-        self._desk = desk
-        self._loop = loop
-        self.random = random.Random(seed)
+    def __init__(self, backstage: Backstage, args: Mapping[str, Any]) -> None:
+        self._stage = backstage
+        self.args = dict(args)
+        self.previous: Turn | None = None
 
-    async def map(
+    @overload
+    def work(self, prompt: str, **options: Unpack[AgentOptions]) -> Work[str]: ...
+    @overload
+    def work(self, prompt: str, *, output: type[T], **options: Unpack[AgentOptions]) -> Work[T]: ...
+    @overload
+    def work(
+        self, prompt: str, *, output: Mapping[str, Any], **options: Unpack[AgentOptions]
+    ) -> Work[Any]: ...
+    @overload
+    def work(
+        self, prompt: str, *, on_error: Literal["null"], **options: Unpack[AgentOptions]
+    ) -> Work[str | None]: ...
+    @overload
+    def work(
         self,
-        verb: Any,  # Any: a bound verb of this very run, compared by identity
+        prompt: str,
+        *,
+        output: type[T],
+        on_error: Missing,
+        **options: Unpack[AgentOptions],
+    ) -> Work[T | None]: ...
+    @overload
+    def work(
+        self,
+        prompt: str,
+        *,
+        output: Any = None,
+        on_error: Missing = "raise",
+        **options: Unpack[AgentOptions],
+    ) -> Work[Any]: ...
+    def work(
+        self,
+        prompt: str,
+        *,
+        output: Any = None,
+        on_error: Missing = "raise",
+        **options: Unpack[AgentOptions],
+    ) -> Work[Any]:
+        """Have a worker with a clean context do *prompt*, and return its answer.
+
+        *output* is a pydantic model, another type, or a JSON Schema; without, the answer is text.
+        Raises AgentError where there is no answer; with `on_error="null"` that is None. Raises
+        TaintError for a handle, and UsageError for an output that cannot be.
+        """
+        path = here().place("work")
+        wanted = None if output is None else output_of(output)
+        call = self._stage.clerk.work(path, prompt, schema_of(wanted), options)
+
+        async def answer() -> Any:
+            reply = await self._stage.ask(call)
+            if reply.status != "ok" and on_error == "null":
+                return None
+            raise_for(reply, call)
+            assert reply.answer is not None
+            return reply.answer if wanted is None else wanted.read(reply.answer)
+
+        return answer()
+
+    def verify(
+        self,
+        claim: object,
+        rubric: str,
+        *,
+        lens: str | None = None,
+        **options: Unpack[AgentOptions],
+    ) -> Work[Verdict]:
+        """Have a verifier try to refute *claim* by *rubric*, looking through *lens* above all.
+
+        It is never told who made the claim. One that has no answer abstains: it never refutes. The
+        claim is a text, a value that becomes JSON, or a handle.
+        """
+        path = here().place("verify")
+        call = self._stage.clerk.verify(path, claim, rubric, lens, options)
+
+        async def verdict() -> Verdict:
+            reply = await self._stage.ask(call)
+            if reply.status != "ok" or reply.answer is None:
+                why = f"{reply.status} ({reply.reason})" if reply.reason else reply.status
+                return Verdict(verdict=Ruling.ABSTAINED, reason=why)
+            return Verdict.model_validate_json(reply.answer)
+
+        return verdict()
+
+    def judge(
+        self,
+        left: object,
+        right: object,
+        by: str,
+        *,
+        question: Question = Question("pair"),
+        **options: Unpack[AgentOptions],
+    ) -> Work[Preference]:
+        """Ask one judge which of two texts has more of *by*; raises AgentError without an answer.
+
+        The grade is positive where *left* has more. With `question=Question("graded")` it says how
+        much more.
+        """
+        path = here().place("judge")
+        call = self._stage.clerk.judge(path, (left, right), by, question, options)
+
+        async def preference() -> Preference:
+            reply = await self._stage.ask(call)
+            raise_for(reply, call)
+            return Preference(reply.grade, reply.order)
+
+        return preference()
+
+    @overload
+    def read(
+        self, untrusted: object, question: str, **options: Unpack[AgentOptions]
+    ) -> Work[Handle]: ...
+    @overload
+    def read(
+        self,
+        untrusted: object,
+        question: str,
+        *,
+        output: type[T],
+        **options: Unpack[AgentOptions],
+    ) -> Work[T]: ...
+    @overload
+    def read(
+        self,
+        untrusted: object,
+        question: str,
+        *,
+        output: Mapping[str, Any],
+        **options: Unpack[AgentOptions],
+    ) -> Work[Any]: ...
+    def read(
+        self,
+        untrusted: object,
+        question: str,
+        *,
+        output: Any = None,
+        **options: Unpack[AgentOptions],
+    ) -> Work[Any]:
+        """Have a reader in quarantine answer *question* about an *untrusted* text or handle.
+
+        *output* must be closed (booleans, enums, bounded numbers, dates, capped lists of these);
+        UsageError says what is not. Without it the answer is a handle: text that no other prompt
+        can hold. Raises AgentError where there is no answer.
+        """
+        path = here().place("read")
+        wanted = None if output is None else output_of(output)
+        if wanted is not None:
+            check_closed(wanted.parsed)
+        call = self._stage.clerk.read(path, untrusted, question, schema_of(wanted), options)
+
+        async def answer() -> Any:
+            reply = await self._stage.ask(call)
+            raise_for(reply, call)
+            assert reply.answer is not None
+            if wanted is None:
+                return Handle(reply.answer, source=path)
+            return wanted.read(reply.answer)
+
+        return answer()
+
+    def map(
+        self,
+        verb: Callable[..., Any],
         table: pa.Table | pa.RecordBatch,
         *,
-        by: str,
+        by: str | None = None,
         items: pa.RecordBatch | None = None,
         question: Question = Question("pair"),
-    ) -> pa.RecordBatch:
+        **shared: Any,
+    ) -> Work[pa.RecordBatch]:
         """Ask *verb* once for each row of *table*; returns the replies (tables.REPLIES) in order.
 
-        The verb is `run.judge`. The table has its parameters `left` and `right` (texts), or, with
-        *items* (tables.ITEMS), a column `shown` with the rows of *items* to compare, in the order
-        shown. A row without an answer says why in `status`; nothing is raised for it.
+        The verb is one of this run: its columns are the verb's parameters, *shared* holds those
+        that are the same for all rows. `run.judge` takes `left` and `right`, or, with *items*
+        (tables.ITEMS), a column `shown` with the rows of *items* to compare, in the order shown. A
+        row without an answer says why in `status`; nothing is raised for it.
         """
-        if verb != self.judge:
-            raise TypeError("map takes a verb of this run: run.judge")
-        if items is None:
-            items, table = _items_of(table)
-        shown = _column(table, "shown")
-        return await self._do(self._desk.ask_judges(items, shown, by=by, question=question))
+        path = f"{here().place('map')}[]"
+        if verb == self.judge:
+            return map_judges(self._stage, path, table, by or "", items, question)
+        for name in ("work", "verify", "read"):
+            if verb == getattr(self, name):
+                return map_agents(self._stage, path, name, table, shared)
+        raise TypeError("map takes a verb of this run: run.work, run.verify, run.judge or run.read")
 
-    async def share(self, items: pa.RecordBatch) -> None:
-        """Show *items* (tables.ITEMS) to the hosts ahead of the first `map` that needs them."""
-        await self._do(self._desk.share(items))
+    @overload
+    def parallel(
+        self, thunks: Iterable[Thunk[T]], *, on_error: Literal["null"] = "null"
+    ) -> Work[list[T | None]]: ...
+    @overload
+    def parallel(
+        self, thunks: Iterable[Thunk[T]], *, on_error: Literal["raise"]
+    ) -> Work[list[T]]: ...
+    @overload
+    def parallel(
+        self, thunks: Iterable[Thunk[T]], *, on_error: Literal["collect"]
+    ) -> Work[Results[T]]: ...
+    def parallel(self, thunks: Iterable[Thunk[Any]], *, on_error: OnError = "null") -> Work[Any]:
+        """Run *thunks* (functions without arguments) side by side; return when all have ended.
 
-    async def judge(self, left: str, right: str, by: str) -> Verdict:
-        """Ask one judge which of two texts has more of *by*; raises InvalidAnswerError."""
-        rows = await self.map(self.judge, pa.table({"left": [left], "right": [right]}), by=by)
-        row = rows.to_pylist()[0]
-        if row["status"] != "ok":
-            raise InvalidAnswerError(f"the judge's answer is missing: {row['status']}")
-        return Verdict(grade=row["grade"])
+        Their order is kept. One that raises takes nobody down, and is counted: its place holds
+        None; with `collect` it is listed in the Results; with `raise` the first error is raised.
+        """
+        path = here().place("parallel")
+        return branches.gather(self._stage.event, thunks, path=path, on_error=on_error)
+
+    def pipeline(
+        self, items: Iterable[Any], *stages: Callable[..., Any], on_error: OnError = "null"
+    ) -> Work[Any]:
+        """Send each of *items* through all *stages*; no item waits for another.
+
+        A stage is called with what the stage before returned (the item at first), the item, and
+        its place; it may take fewer, and may be async. Failures are as in `parallel`.
+        """
+        path = here().place("pipeline")
+        return branches.flow(self._stage.event, list(items), stages, path=path, on_error=on_error)
+
+    def ask(
+        self, question: str, options: Sequence[str] = (), default: str | None = None
+    ) -> Work[str]:
+        """Ask the user; the answer is journaled.
+
+        Where nobody is at a terminal the *default* is taken; without one the run pauses, and says
+        how to answer.
+        """
+        inquiry = Inquiry(here().place("ask"), question, tuple(options), default)
+        return self._stage.inquire(inquiry)
+
+    def tool(self, function: Callable[..., T], /, **args: Any) -> Work[T]:
+        """Call *function* with *args* on a host, as a step that a resumed run does not repeat.
+
+        Raises ToolError where it raises.
+        """
+        return call_tool(self._stage, here().place("tool"), function, args)
+
+    def workflow(
+        self,
+        workflow: Callable[Concatenate["Run", P], Work[T]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Work[T]:
+        """Run another workflow inside this one, one level deep: it shares budget and journal."""
+        return self._stage.nested(here().place("workflow"), workflow, self, *args, **kwargs)
+
+    async def turn(
+        self, script: Callable[..., Work[T]], args: Mapping[str, Any], *, previous: "Turn | None"
+    ) -> T:
+        """Run *script* as one pass of a loop around it."""
+        self.previous = previous
+        return await self._stage.within(here().place("pass"), script, self, **args)
 
     @contextmanager
     def phase(self, title: str) -> Iterator[None]:
-        """Name what is going on until the block ends."""
-        self._desk.event("phase", title)
-        yield
-        self._desk.event("phase_end", title)
+        """Name what is going on until the block ends, in this branch."""
+        branch = here()
+        before, branch.phase = branch.phase, title
+        self._stage.event("phase", title)
+        try:
+            yield
+        finally:
+            branch.phase = before
+            self._stage.event("phase_end", title)
 
     def log(self, text: str) -> None:
         """Add a line to the run's log."""
-        self._desk.event("log", text)
+        self._stage.event("log", text)
 
     def now(self) -> float:
-        """Return the time on the run's own clock, in seconds."""
-        return self._desk.clock.now()
+        """Return seconds on the run's own clock: virtual on simulated agents, and the same again
+        when the run is resumed."""
+        return self._stage.now(here().place("now"))
+
+    def sleep(self, seconds: float) -> Work[None]:
+        """Wait on the run's own clock; what a run has slept it does not sleep again."""
+        return wait_until(self._stage, here().place("sleep"), seconds)
+
+    @property
+    def random(self) -> random.Random:
+        """Randomness seeded by the run and this branch, so the same in each execution."""
+        return here().random
+
+    @property
+    def budget(self) -> Spent:
+        """What the run may spend, has spent, and has left."""
+        return self._stage.spent()
 
     @property
     def halted(self) -> Halted | None:
         """What stopped the run early; from then on no new call is made."""
-        return self._desk.halted
+        return self._stage.desk.halted
 
     @property
     def calls_left(self) -> int | None:
         """How many calls the budget's cap on agents leaves; None where there is none."""
-        return self._desk.calls_left()
+        return self._stage.desk.calls_left()
 
-    @property
-    def dead_items(self) -> frozenset[int]:
-        """The items that killed two hosts: dead letters."""
-        return frozenset(self._desk.dead_items)
+    def dead_items(self, items: pa.RecordBatch) -> frozenset[int]:
+        """Return the rows of *items* that killed two hosts: dead letters."""
+        return self._stage.desk.dead_items(items)
 
     @asynccontextmanager
-    async def tournament(self, ranking: Ranking) -> AsyncIterator["Bracketed"]:
-        """Hold a tournament: a bracket that lives until the block ends."""
-        tournament = self._desk.open_tournament(ranking)
+    async def sharing(self, items: pa.RecordBatch) -> AsyncIterator[None]:
+        """Show *items* (tables.ITEMS) to the judges' hosts until the block ends."""
+        await self._stage.do(self._stage.desk.share(items))
         try:
-            yield Bracketed(self, tournament)
+            yield
         finally:
-            await self._do(tournament.close())
+            await self._stage.do(self._stage.desk.unshare(items))
 
-    async def publish(self, standing: pa.RecordBatch, progress: Progress) -> None:
-        """Write the ranking so far into the run's folder."""
-        await self._do(self._desk.publish(standing, progress))
+    @asynccontextmanager
+    async def tournament(self, ranking: Ranking) -> AsyncIterator[Bracketed]:
+        """Hold a tournament: a bracket that lives until the block ends."""
+        tournament = self._stage.desk.open_tournament(ranking)
+        try:
+            yield Bracketed(self._stage, tournament)
+        finally:
+            await self._stage.do(tournament.close())
 
-    async def _do(self, work: Coroutine[Any, Any, T]) -> T:
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
-
-
-class Bracketed:
-    """A tournament as a workflow sees it."""
-
-    def __init__(self, run: Run, tournament: Tournament) -> None:
-        self._run = run
-        self._tournament = tournament
-
-    async def next_matches(self, limit: int | None = None) -> pa.RecordBatch:
-        """Return the next round (schema MATCHES); no rows once the ranking has stopped."""
-        return await self._run._do(self._tournament.next_matches(limit))
-
-    async def record(self, outcomes: pa.RecordBatch) -> Progress:
-        """Give the bracket a round's outcomes (schema OUTCOMES); returns where it stands."""
-        return await self._run._do(self._tournament.record(outcomes))
-
-    async def exclude(self, items: tuple[int, ...]) -> Progress:
-        """Take *items* out of the tournament."""
-        return await self._run._do(self._tournament.exclude(items))
-
-    async def standing(self) -> tuple[pa.RecordBatch, Progress]:
-        """Return the ranking so far (schema STANDING), and where it stands."""
-        return await self._run._do(self._tournament.standing())
+    async def publish(
+        self, items: pa.RecordBatch, standing: pa.RecordBatch, progress: Progress
+    ) -> None:
+        """Write the ranking of *items* so far into the run's folder."""
+        await self._stage.do(self._stage.desk.publish(items, standing, progress))
 
 
-def _items_of(table: pa.Table | pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Return the distinct texts of *table* as items, and its rows as matches between them."""
-    left, right = (_column(table, name).to_pylist() for name in ("left", "right"))
-    texts = list(dict.fromkeys([*left, *right]))
-    places = {text: place for place, text in enumerate(texts)}
-    ids = [str(place) for place in range(len(texts))]
-    columns = {"id": ids, "text": texts}
-    items = batch(ITEMS, columns, rows=len(texts), integrity=UNTRUSTED, provenance=INPUT)
-    shown = [[places[a], places[b]] for a, b in zip(left, right, strict=True)]
-    matches = pa.record_batch({"shown": pa.array(shown, pa.list_(pa.int32()))})
-    return items, matches
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One pass of a loop: its number from 1, what it returned, and what was said of it."""
 
-
-def _column(table: pa.Table | pa.RecordBatch, name: str) -> pa.Array:
-    column = table.column(name)
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    number: int
+    value: Any
+    guidance: str | None

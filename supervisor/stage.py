@@ -21,11 +21,12 @@ Watch = Callable[[pa.RecordBatch], None]
 """Told of every piece of replies as it comes."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Stage:
     """Deals *requests* to *hosts* until each row is answered, given up, or taken back.
 
-    A host that is still starting joins when it can; the others do not wait for it.
+    A host that is still starting joins when it can; the others do not wait for it. *table* is the
+    number of the item table that the requests are about, *integrity* the label of their replies.
     """
 
     requests: pa.RecordBatch
@@ -33,6 +34,8 @@ class Stage:
     hosts: "Sequence[asyncio.Task[Child]]"
     nursery: Nursery
     watch: Watch
+    table: int | None = None
+    integrity: int = CLOSED
 
     def __post_init__(self) -> None:
         self._changed = asyncio.Condition()
@@ -41,6 +44,8 @@ class Stage:
         self._base = self.requests.column("call_id")[0].as_py() if self.requests.num_rows else 0
         self._left_status = "cancelled"
         self._is_cancelled = False
+        self.answered = 0
+        """How many rows have their reply."""
 
     async def run(self) -> pa.RecordBatch:
         """Return the replies, row for row as the requests; raises what ends the run."""
@@ -103,9 +108,9 @@ class Stage:
     async def _perform(self, host: Child, deal: Deal) -> None:
         if deal.trial is not None:
             await self._check_alive(host, deal)
-            envelope = Envelope(Trial(item=deal.trial))
+            envelope = Envelope(Trial(item=deal.trial, table=self.table or 0))
         else:
-            envelope = Envelope(Ask(), self._rows(deal.rows))
+            envelope = Envelope(Ask(table=self.table), self._rows(deal.rows))
         asking = self.nursery.runtime.ask(host.ref, envelope)
         self._askings.add(asking)
         try:
@@ -146,7 +151,8 @@ class Stage:
         if len(fresh) < len(rows):  # a row is answered once; a second answer is dropped
             places = [place for place, row in enumerate(rows) if row in fresh]
             replies = replies.take(pa.array(places, pa.int64()))
-        piece = stamp(replies, integrity=CLOSED, provenance=ANSWERS)
+        self.answered += replies.num_rows
+        piece = stamp(replies, integrity=self.integrity, provenance=ANSWERS)
         self._pieces.append(piece)
         self.watch(piece)
 

@@ -61,9 +61,18 @@ class RunStore:
         """Write all events so far (EVENT_LOG)."""
         self._write(Path("events.parquet"), events)
 
-    def write_ranking(self, ranking: pa.Table) -> None:
-        """Write the ranking so far."""
-        self._write(Path("ranking.parquet"), ranking)
+    def write_world(self, world: pa.RecordBatch) -> None:
+        """Write what a simulated run knows of its world."""
+        self._write(Path("world.parquet"), pa.Table.from_batches([world]))
+
+    def write_agents(self, agents: pa.Table) -> None:
+        """Write all agents so far (agent_log.AGENT_LOG)."""
+        self._write(Path("agents.parquet"), agents)
+
+    def write_ranking(self, ranking: pa.Table, *, number: int = 0) -> None:
+        """Write the ranking so far; the later tournaments of a run have names of their own."""
+        name = f"ranking-{number + 1}.parquet" if number else "ranking.parquet"
+        self._write(Path(name), ranking)
 
     def update(self, facts: Mapping[str, Any]) -> None:
         """Merge *facts* into run.json."""

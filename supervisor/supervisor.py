@@ -1,17 +1,25 @@
 """The supervisor: runs one workflow, owns its children, and stops them all when it ends."""
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from functools import partial
 from typing import cast
 
 from ..actors.actor import Actor, Envelope, Message
+from ..actors.errors import (
+    ActorDiedError,
+    CommediaError,
+    IntensityExceededError,
+    RunFailedError,
+)
 from ..actors.messages import Done
+from ..actors.simulation.world import World
 from .execution import Execution
-from .orders import Execute, Finished, Halt
-from .run import Run
+from .orders import Execute, Finished, Halt, Told
 from .runtime.base import HostContext
-from .workflow_thread import start_workflow
+from .script import Ended, Performance
 
 Notes = asyncio.Queue[Message | BaseException]
 
@@ -26,11 +34,15 @@ class Supervisor(Actor):
         """Run a workflow, telling how it goes; or halt the one that runs."""
         match envelope.body:
             case Execute() as order:
-                async for note in self._execute(order):
+                async for note in self._execute(order, World.of_batch(envelope.batch())):
                     yield Envelope(note)
             case Halt(how=how):
                 if self._execution is not None:
                     await self._execution.halt("interrupt", cancel=how == "cancel")
+                yield Envelope(Done())
+            case Told(path=path, answer=answer):
+                if self._execution is not None:
+                    self._execution.told(path, answer)
                 yield Envelope(Done())
 
     async def on_stop(self) -> None:
@@ -38,10 +50,12 @@ class Supervisor(Actor):
         if self._execution is not None:
             await self._execution.close()
 
-    async def _execute(self, order: Execute) -> AsyncIterator[Message]:
+    async def _execute(self, order: Execute, world: World) -> AsyncIterator[Message]:
         notes: Notes = asyncio.Queue()
         runtime = cast(HostContext, self.context).runtime
-        execution = self._execution = Execution(order.spec, runtime, notes.put_nowait)
+        execution = self._execution = Execution(
+            order.spec, world, runtime, notes.put_nowait, can_ask=order.can_ask
+        )
         execution.halted = "interrupt" if order.is_halted else None
         task = asyncio.create_task(self._perform(order, execution))
         task.add_done_callback(partial(_finish, notes))
@@ -55,14 +69,43 @@ class Supervisor(Actor):
 
     async def _perform(self, order: Execute, execution: Execution) -> Finished:
         try:
+            spec = order.spec
             await execution.open()
-            run = Run(execution, asyncio.get_running_loop(), order.spec.seed)
-            work = partial(order.workflow, run, **order.args)
-            value = await asyncio.wrap_future(start_workflow(work))
-            tally = await execution.settle()
-            return Finished(value=value, tally=tally, halted=execution.halted)
+            performance = execution.performance = Performance(
+                execution,
+                model=spec.model.name,
+                spent=execution.spent,
+                seed=spec.seed,
+                slots=spec.slots,
+                is_virtual=spec.model.is_simulated,
+            )
+            if execution.halted is not None and not spec.is_sort:
+                performance.pause(execution.halted)
+            ended = await _end_of(performance.start(order.workflow, order.args))
+            return Finished(
+                value=ended.value,
+                failed=ended.failed,
+                trace=ended.trace,
+                tally=await execution.settle(),
+                halted=execution.halted,
+                paused=ended.paused,
+                inquiry=execution.inquiry,
+                virtual_s=ended.virtual_s,
+            )
         finally:
             await execution.close()
+
+
+async def _end_of(running: "Future[Ended]") -> Ended:
+    """Return how a workflow ended; what it raised itself is an ending, too."""
+    try:
+        return await asyncio.wrap_future(running)
+    except (RunFailedError, ActorDiedError, IntensityExceededError):
+        raise
+    except Exception as error:  # a workflow is anyone's code
+        said = str(error)
+        why = said if isinstance(error, CommediaError) else f"{type(error).__name__}: {said}"
+        return Ended(failed=why, trace="".join(traceback.format_exception(error)))
 
 
 def _finish(

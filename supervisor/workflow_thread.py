@@ -9,17 +9,29 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def start_workflow(make: Callable[[], Coroutine[Any, Any, T]]) -> "Future[T]":
-    """Run the coroutine that *make* returns in a new thread; returns the future of its result."""
+def start_workflow(
+    make: Callable[[], Coroutine[Any, Any, T]],
+    loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> "Future[T]":
+    """Run the coroutine that *make* returns in a new thread, on a loop that *loop* makes.
+
+    Returns the future of its result.
+    """
     done: Future[T] = Future()
 
     def body() -> None:
         if not done.set_running_or_notify_cancel():  # from here on nobody can cancel it
             return
         try:
-            done.set_result(asyncio.run(make()))
+            with asyncio.Runner(loop_factory=loop) as runner:
+                result = runner.run(_awaited(make))
+            done.set_result(result)
         except BaseException as error:  # the future carries whatever ended the workflow
             done.set_exception(error)
 
     threading.Thread(target=body, name="commedia-workflow", daemon=True).start()
     return done
+
+
+async def _awaited(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    return await make()  # made on the loop that runs it

@@ -6,14 +6,15 @@ transport, and it follows no redirect: one would carry the key to another host.
 
 import asyncio
 import base64
+import functools
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from ..answers import Asked, Typed, answer_schema
 from ..errors import RunFailedError
-from ..questions import Question
 from .wire import (
     CALL_SPEC_HEADER,
     DECLARATION,
@@ -63,9 +64,9 @@ class ClaudeClient:
             ),
         )
 
-    def max_tokens(self, question: Question) -> int:
-        """Return the room for an answer to *question*, and for thinking where the model does."""
-        return most_tokens_out(question, thinks=self._form.thinks)
+    def max_tokens(self, asked: Asked) -> int:
+        """Return the room for an answer to *asked*, and for thinking where the model does."""
+        return most_tokens_out(asked, thinks=self._form.thinks)
 
     def is_strict(self) -> bool:
         """Whether the endpoint is still asked for strict structured output."""
@@ -80,14 +81,16 @@ class ClaudeClient:
     async def attempt(self, request: Request, *, max_tokens: int, timeout_s: float) -> Attempt:
         """Send *request* as one HTTP request within a wall deadline of *timeout_s*."""
         strict = self._form.is_strict
-        body = body_of(request, model=self._model, max_tokens=max_tokens, strict=strict)
+        model = request.row.get("model") or self._model
+        schema = _strict_schema(request.question) if strict else None
+        body = body_of(request, model=model, max_tokens=max_tokens, strict=schema)
         headers = await self._headers(request)
         try:
             async with asyncio.timeout(timeout_s):
                 attempt = await self._send(body, headers)
         except TimeoutError:
             return Attempt("timeout")
-        self._form.note(attempt, strict=strict)
+        self._form.note(attempt, strict=schema is not None)
         if attempt.outcome == "truncated" and self.max_tokens(request.question) > max_tokens:
             return Attempt("truncated", usage=attempt.usage, reason="thinking")
         return attempt
@@ -145,6 +148,24 @@ class ClaudeClient:
                 pass  # somebody listens there
             if left:
                 await asyncio.sleep(0.2)
+        return None
+
+
+@functools.lru_cache(maxsize=256)
+def _strict_schema(asked: Asked) -> dict[str, Any] | None:
+    """Return the schema as strict output takes it; None where it cannot be told so.
+
+    What the endpoint cannot enforce (bounds, patterns) the SDK turns into words; all of it is
+    checked when the answer is here.
+    """
+    from anthropic import transform_schema
+
+    schema = answer_schema(asked)
+    if schema is None or not isinstance(asked, Typed):
+        return schema
+    try:
+        return transform_schema(schema)
+    except (ValueError, TypeError, AttributeError):  # a schema beyond it is put into words
         return None
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from ..answers import Verdict, write_answer
+from ..answers import Asked, Verdict, write_answer
 from ..questions import Question
 from ..tables import ANSWERS, CLOSED, REPLIES, batch, words
 from .wire import Usage
@@ -17,13 +17,16 @@ _MOST: Final = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """How a call ended: its verdict where *status* is `ok`, and what all its attempts took."""
+    """How a call ended: its answer where *status* is `ok`, and what all its attempts took.
+
+    *verdict* is a judge's answer, or the text of a typed one.
+    """
 
     call_id: int
     status: str
     reason: str | None = None
-    question: Question | None = None
-    verdict: Verdict | None = None
+    question: Asked | None = None
+    verdict: Verdict | str | None = None
     usage: Usage = NOTHING
     cost_nanousd: int | None = None
     served_model: str | None = None
@@ -31,15 +34,18 @@ class Reply:
 
     @property
     def answer(self) -> str | None:
-        """The verdict in canonical JSON: none of the model's own words."""
-        if self.verdict is None or self.question is None:
+        """A judge's verdict in canonical JSON: none of its own words; or a typed answer."""
+        if isinstance(self.verdict, str):
+            return self.verdict
+        if self.verdict is None or not isinstance(self.question, Question):
             return None
         return write_answer(self.question, self.verdict)
 
 
 def reply_batch(replies: Sequence[Reply]) -> pa.RecordBatch:
     """Lay *replies* out as rows of REPLIES; a judge's answer is closed."""
-    verdicts = [reply.verdict or Verdict() for reply in replies]
+    found = [reply.verdict for reply in replies]
+    verdicts = [each if isinstance(each, Verdict) else Verdict() for each in found]
     usages = [reply.usage for reply in replies]
     columns = {
         "call_id": [reply.call_id for reply in replies],

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pyarrow as pa
+from pydantic import BaseModel
 
-from ..answers import Verdict, parse_answer, write_answer
+from ..answers import Asked, Typed, Verdict, parse_answer, write_answer
 from ..errors import InvalidAnswerError
 from ..messages import Script
 from ..prompts import estimate_tokens
@@ -57,9 +58,9 @@ class ScriptedClient:
     def __init__(self, script: Script) -> None:
         self._script = script
 
-    def max_tokens(self, question: Question) -> int:
-        """Return the room for an answer to *question*."""
-        return most_tokens_out(question)
+    def max_tokens(self, asked: Asked) -> int:
+        """Return the room for an answer to *asked*."""
+        return most_tokens_out(asked)
 
     def is_strict(self) -> bool:
         """Whether strict output is asked for: a function needs no asking."""
@@ -88,12 +89,19 @@ class ScriptedClient:
         """Do nothing: there is nothing to let go of."""
 
 
-def _text(question: Question, value: Any) -> str:  # Any: what a script returned
-    if isinstance(value, Verdict):
+def _text(asked: Asked, value: Any) -> str:  # Any: what a script returned
+    if isinstance(value, Verdict) and isinstance(asked, Question):
         try:
-            return write_answer(question, value)
+            return write_answer(asked, value)
         except StopIteration:
             return json.dumps({"grade": value.grade})
-    if isinstance(value, str):
+    if isinstance(value, BaseModel):
+        return value.model_dump_json()
+    if isinstance(value, str) and not (isinstance(asked, Typed) and _is_string(asked)):
         return value
     return json.dumps(value, default=repr)
+
+
+def _is_string(asked: Typed) -> bool:
+    """Whether the answer is a JSON string: a script's plain text then needs its quotes."""
+    return asked.schema is not None and json.loads(asked.schema).get("type") == "string"

@@ -1,16 +1,17 @@
-"""A Messages API server over a simulated judge: what any client can be pointed at, for free.
+"""A Messages API server over simulated agents: what any client can be pointed at, for free.
 
 It declares itself simulated in its models list. Our own client then sends the call spec in a
-header, and gets what the direct simulated judge would answer; any other request gets an answer
-that fits its schema, keyed by the hash of its body.
+header, and gets what the direct simulated judge or agent would answer; any other request gets an
+answer that fits its schema, keyed by the hash of its body.
 """
 
+import asyncio
 import base64
 import binascii
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass
 from hashlib import blake2b
 from typing import Any, Final, TextIO
 
@@ -23,11 +24,19 @@ from starlette.routing import Route
 
 from ..answers import Verdict, write_answer
 from ..errors import UsageError
+from ..messages import ModelSpec
 from ..prompts import estimate_tokens
 from ..questions import Question
+from ..simulation.calls import read_call
+from ..simulation.costs import INVALID, REFUSED
 from ..simulation.judge import Bench, JudgeProfile
 from ..simulation.keyed import Floats, text_keys
+from ..simulation.profile import SONNET, AgentProfile
+from ..simulation.world import World as Things
+from .filling import dump
+from .playing import NOTHING_KNOWN
 from .sampling import sample
+from .simulated_agents import NO_SCHEMA, UNREADABLE, Answered, Asked, SimulatedAgents, kind_of_call
 from .wire import CALL_SPEC_HEADER, DECLARATION
 
 MAX_BODY_BYTES: Final = 32 * 2**20
@@ -42,14 +51,58 @@ _KINDS: Final = {
 }
 
 
-class World:
-    """A simulated judge and what it knows: the utility of each item, by id."""
+BROKEN: Final = "\n(a simulated answer that breaks its schema)"
+"""What is put behind an answer that shall be invalid."""
 
-    def __init__(self, profile: JudgeProfile, seed: int, utility: Mapping[str, float]) -> None:
-        self.profile, self.seed = profile, seed
+
+class World:
+    """Whom a server plays: a judge that knows the *utility* of each item, by id, and *agents*.
+
+    What agents know are *things*; without utilities they play the judge as well.
+    """
+
+    def __init__(
+        self,
+        profile: JudgeProfile,
+        seed: int,
+        utility: Mapping[str, float],
+        *,
+        things: Things = Things(),
+        agents: AgentProfile = SONNET,
+    ) -> None:
+        self.profile, self.seed, self.agents = profile, seed, agents
+        spec = ModelSpec(name=agents.name, seed=seed, profile=profile, agents=agents)
+        self._agents = SimulatedAgents(spec, things, fails=False)
         self._rows = {name: row for row, name in enumerate(utility)}
         self._utility: Floats = np.array(list(utility.values()), np.float64)
         self._keys = text_keys(list(utility))
+
+    def is_judged(self, spec: Mapping[str, Any]) -> bool:
+        """Whether a call *spec* is a question to the judge that knows utilities."""
+        return bool(self._rows) and spec.get("role", "judge") == "judge"
+
+    def played(self, spec: Mapping[str, Any], asked: "_Asked") -> Answered:
+        """Return an agent's answer to a call *spec*; raises UsageError, which says why."""
+        call = read_call(json.dumps(spec))
+        schema = None if asked.schema is None else dump(asked.schema)
+        found = self._agents.answer_one(
+            Asked(
+                call.role,
+                asked.model,
+                schema,
+                call,
+                tokens_in=asked.context_tokens,
+                effort=asked.effort,
+                attempt=asked.attempt,
+                room=asked.max_tokens,
+                kind=kind_of_call(call.role, call),
+            )
+        )
+        if found.ending == UNREADABLE:
+            raise UsageError(f"the call spec is no question {call.task!r} about its items")
+        if found.ending == NO_SCHEMA:
+            raise UsageError("the schema of the answer is no JSON Schema")
+        return found
 
     def answer(self, spec: Mapping[str, Any]) -> str:
         """Return the judge's answer to a call *spec* as JSON; raises UsageError, which says why."""
@@ -81,11 +134,28 @@ class _Asked:
     max_tokens: int
     tokens: int
     schema: Mapping[str, Any] | None
+    _: KW_ONLY
+    context_tokens: int
+    attempt: int
+    effort: str | None
 
 
-def serve_app(world: World, *, log: TextIO | None = None) -> Starlette:
-    """Return the ASGI app; *log* takes one JSON line a message request: id, status, usage."""
-    server = _Server(world, log)
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """An answer on its way out."""
+
+    text: str
+    tokens: int
+    thinking: int = 0
+    is_refusal: bool = False
+
+
+def serve_app(world: World, *, log: TextIO | None = None, latency_s: float = 0.0) -> Starlette:
+    """Return the ASGI app; each message takes *latency_s*.
+
+    *log* takes one JSON line a message request: id, status, usage.
+    """
+    server = _Server(world, log, latency_s)
     routes = [
         Route("/v1/messages", server.messages, methods=["POST"]),
         Route("/v1/messages/count_tokens", server.count_tokens, methods=["POST"]),
@@ -98,22 +168,26 @@ def serve_app(world: World, *, log: TextIO | None = None) -> Starlette:
 class _Server:
     """The endpoints, in the API's shapes."""
 
-    def __init__(self, world: World, log: TextIO | None) -> None:
-        self._world, self._log = world, log
+    def __init__(self, world: World, log: TextIO | None, latency_s: float) -> None:
+        self._world, self._log, self._latency_s = world, log, latency_s
 
     async def messages(self, request: HttpRequest) -> Response:
         """Answer `POST /v1/messages`."""
         request.state.is_logged = True
         data = await _body(request)
         asked = _checked(data)
-        spec = request.headers.get(CALL_SPEC_HEADER)
-        text = _keyed(asked, data) if spec is None else self._judged(spec)
-        tokens_out = estimate_tokens(text)
-        stop = "end_turn"
-        if tokens_out > asked.max_tokens:
+        said = self._said(request.headers.get(CALL_SPEC_HEADER), asked, data)
+        text, tokens_out, stop = said.text, said.tokens, "end_turn"
+        if said.is_refusal:
+            stop = "refusal"
+        elif tokens_out > asked.max_tokens or estimate_tokens(text) > asked.max_tokens:
             text = text.encode()[: 4 * asked.max_tokens].decode("utf-8", "ignore")
             tokens_out, stop = asked.max_tokens, "max_tokens"
-        usage = {"input_tokens": asked.tokens, "output_tokens": tokens_out}
+        usage: dict[str, Any] = {"input_tokens": asked.tokens, "output_tokens": tokens_out}
+        if said.thinking:
+            usage["output_tokens_details"] = {"thinking_tokens": said.thinking}
+        if self._latency_s:
+            await asyncio.sleep(self._latency_s)
         request_id = _request_id()
         self._note(request_id, 200, usage)
         body = {
@@ -145,6 +219,7 @@ class _Server:
         }
         declaration = {
             "simulated": True,
+            "agents": self._world.agents.name,
             "persistent_share": self._world.profile.persistent_share,
             "profile": asdict(self._world.profile),
             "seed": self._world.seed,
@@ -165,9 +240,14 @@ class _Server:
         body = {"type": "error", "error": {"type": kind, "message": said}, "request_id": request_id}
         return JSONResponse(body, status, headers={"request-id": request_id})
 
-    def _judged(self, spec: str) -> str:
+    def _said(self, header: str | None, asked: _Asked, data: bytes) -> _Said:
+        if header is None:
+            return _plain(_keyed(asked, data))
+        spec = _spec(header)
         try:
-            return self._world.answer(_spec(spec))
+            if self._world.is_judged(spec):
+                return _plain(self._world.answer(spec))
+            return _of(self._world.played(spec, asked))
         except UsageError as error:
             raise HTTPException(400, f"{CALL_SPEC_HEADER}: {error}") from None
 
@@ -176,6 +256,19 @@ class _Server:
             line = {"id": request_id, "status": status, "usage": usage}
             self._log.write(json.dumps(line) + "\n")
             self._log.flush()
+
+
+def _plain(text: str) -> _Said:
+    return _Said(text, estimate_tokens(text))
+
+
+def _of(found: Answered) -> _Said:
+    text = NOTHING_KNOWN if found.text is None else found.text
+    if found.ending == REFUSED:
+        return _Said("", found.tokens_out, is_refusal=True)
+    if found.ending == INVALID:
+        text += BROKEN
+    return _Said(text, found.tokens_out, found.thinking)
 
 
 def _request_id() -> str:
@@ -205,7 +298,18 @@ def _checked(data: bytes, *, max_tokens: int | None = None) -> _Asked:
         raise HTTPException(400, "max_tokens: an integer of at least 1 is required")
     if body.get("stream"):
         raise HTTPException(400, "stream: this server does not stream")
-    return _Asked(model, most, _tokens(body), _schema(body))
+    tokens = _tokens(body)
+    messages, config = body["messages"], body.get("output_config")
+    effort = config.get("effort") if isinstance(config, dict) else None
+    return _Asked(
+        model,
+        most,
+        tokens,
+        _schema(body),
+        context_tokens=_content_tokens(messages[0]["content"], "messages.0.content"),
+        attempt=sum(message["role"] == "assistant" for message in messages),
+        effort=effort if isinstance(effort, str) else None,
+    )
 
 
 def _tokens(body: Mapping[str, Any]) -> int:

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Protocol
 
-from ..answers import answer_schema
-from ..questions import Question
+from ..answers import Asked, Typed, answer_schema
 
 Outcome = Literal[
     "ok",
@@ -63,6 +62,7 @@ _REASK = (
     "That answer cannot be used: {why}. Answer the question again, with nothing but one JSON "
     "object that fits this JSON Schema:\n{schema}"
 )
+_REASK_TEXT = "That answer cannot be used: {why}. Answer the question again."
 
 
 Turn = tuple[Literal["user", "assistant"], str]
@@ -116,8 +116,8 @@ class Attempt:
 class Client(Protocol):
     """Whatever sends one request at a time to a model and reports how it went."""
 
-    def max_tokens(self, question: Question) -> int:
-        """Return the output tokens that an answer to *question* may need here."""
+    def max_tokens(self, asked: Asked) -> int:
+        """Return the output tokens that an answer to *asked* may need here."""
         ...
 
     async def attempt(self, request: "Request", *, max_tokens: int, timeout_s: float) -> Attempt:
@@ -168,7 +168,7 @@ class Request:
     """One question to a model, with the turns that went before in *turns*: (role, text)."""
 
     call_id: int
-    question: Question
+    question: Asked
     turns: tuple[Turn, ...]
     row: Mapping[str, Any]
 
@@ -179,22 +179,31 @@ class Request:
 
     def reasked(self, answer: str, why: str) -> "Request":
         """Return the request that shows the model its *answer* and *why* it cannot be used."""
-        schema = json.dumps(answer_schema(self.question))
+        schema = answer_schema(self.question)
+        words = _REASK_TEXT if schema is None else _REASK
         more: tuple[Turn, ...] = (
             ("assistant", answer.strip() or "(nothing)"),
-            ("user", _REASK.format(why=why, schema=schema)),
+            ("user", words.format(why=why, schema=json.dumps(schema))),
         )
         return replace(self, turns=(*self.turns, *more))
 
 
-def most_tokens_out(question: Question, *, thinks: bool = False) -> int:
-    """Return the most tokens that an answer to *question* may take, written with all its spaces."""
-    room = 40 + (6 * question.size if question.kind == "list" else 0)
+def most_tokens_out(asked: Asked, *, thinks: bool = False) -> int:
+    """Return the most tokens that an answer to *asked* may take, written with all its spaces."""
+    if isinstance(asked, Typed):
+        room = asked.room
+    else:
+        room = 40 + (6 * asked.size if asked.kind == "list" else 0)
     return room + THINKING_ROOM if thinks else room
 
 
-def body_of(request: Request, *, model: str, max_tokens: int, strict: bool) -> dict[str, Any]:
-    """Return the body of `POST /v1/messages`; without *strict* the prompt describes the schema."""
+def body_of(
+    request: Request, *, model: str, max_tokens: int, strict: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the body of `POST /v1/messages`; *strict* is the schema as the endpoint enforces it.
+
+    Without, the prompt describes the schema, if the answer needs one.
+    """
     schema = answer_schema(request.question)
     messages = [{"role": role, "content": text} for role, text in request.turns]
     body: dict[str, Any] = {
@@ -205,9 +214,9 @@ def body_of(request: Request, *, model: str, max_tokens: int, strict: bool) -> d
     config: dict[str, Any] = {}
     if request.row.get("effort"):
         config["effort"] = request.row["effort"]
-    if strict:
-        config["format"] = {"type": "json_schema", "schema": schema}
-    else:
+    if strict is not None:
+        config["format"] = {"type": "json_schema", "schema": dict(strict)}
+    elif schema is not None:
         messages[0]["content"] += _PLAIN + json.dumps(schema)
     return {**body, "output_config": config} if config else body
 
@@ -219,7 +228,7 @@ def most_tokens_in(request: Request) -> int:
     server may also put it into its prompt.
     """
     text = sum(len(text.encode("utf-8", "replace")) for _, text in request.turns)
-    schema = len(json.dumps(answer_schema(request.question)))
+    schema = 3 * len(json.dumps(answer_schema(request.question)))  # 3: made strict, it grows
     return text + 2 * schema + len(_PLAIN) + 32 * len(request.turns) + REQUEST_OVERHEAD
 
 

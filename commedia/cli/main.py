@@ -19,6 +19,10 @@ EXIT_TERMINATED = 143
 
 COMMANDS = {
     "sort": ("commedia.cli.sort:sort", "Sort a table of text by a quality you name."),
+    "run": ("commedia.cli.run:run", "Run a workflow: a file, a saved one, or a recipe."),
+    "resume": ("commedia.cli.resume:resume", "Go on with a run; nothing is paid for twice."),
+    "stop": ("commedia.cli.resume:stop", "Stop a run, or skip one of its agents."),
+    "answer": ("commedia.cli.resume:answer", "Answer the question that a run waits for."),
     "runs": ("commedia.cli.runs:runs", "List the runs so far."),
     "show": ("commedia.cli.runs:show", "Show a run, or why an item has its rank."),
     "serve": ("commedia.cli.serve:serve", "Serve a simulated judge as a Messages API."),
@@ -32,6 +36,8 @@ Examples:
   commedia sort bugs.csv --by severity --text '{title}: {report}' --truth severity
   commedia sort bugs.csv --by severity --text report --budget 2usd -o ranked.csv
   commedia show last --item BUG-17
+  commedia run --model sim:sonnet hunt.py --incident 'p99 doubled at 14:02'
+  commedia resume last
 """
 
 
@@ -73,7 +79,7 @@ def _version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
     help="Print the version.",
 )
 def cli() -> None:
-    """Rank text by any quality you can name, with judges that are simulated or real models."""
+    """Run casts of language-model agents, real or simulated: workflows, and rankings of text."""
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from typing import TextIO
 
 import click
 
-EXIT_CODES = {"completed": 0, "degraded": 3, "failed": 1, "interrupted": 130}
+EXIT_CODES = {"completed": 0, "degraded": 3, "failed": 1, "paused": 75, "interrupted": 130}
 """The exit code of a run, by its status."""
 
 Callback = Callable[[click.Context, click.Parameter, float], float]
@@ -43,6 +43,22 @@ def question(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
         Question.parse(value)
     return value
+
+
+def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Read `30s`, `10min` or `2h` as seconds."""
+    if value is None:
+        return None
+    from ..actors.errors import BudgetSyntaxError
+    from ..supervisor.budget import Budget
+
+    try:
+        seconds = Budget.parse(value).wall_s
+    except BudgetSyntaxError:
+        seconds = None
+    if seconds is None:
+        raise click.BadParameter(f"{value!r} is no time; write 30s, 10min or 2h")
+    return float(seconds)
 
 
 def print_json(account: Mapping[str, object], out: TextIO) -> None:

@@ -1,6 +1,8 @@
 """Shows a run on standard error: live on a terminal, as a few plain lines elsewhere."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -29,6 +31,8 @@ class ProgressView:
         self._lines = 0
         self._last_round = 0
         self._notes: set[str] = set()
+        self._last_phase = ""
+        self._is_paused = False
 
     def __enter__(self) -> Self:
         return self
@@ -49,6 +53,8 @@ class ProgressView:
             return
         self._latest = (progress, time.monotonic())
         self._announce(progress)
+        if self._is_paused:
+            return
         if self.console.is_terminal:
             self._start_live()
         elif self._is_due(progress):
@@ -63,6 +69,18 @@ class ProgressView:
             self._console = Console(stderr=True, highlight=False)
         return self._console
 
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the terminal to somebody else inside."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        self._is_paused = True
+        try:
+            yield
+        finally:
+            self._is_paused = False
+
     def say(self, line: str) -> None:
         """Print *line*, made inert, on standard error, above the live display."""
         from ..inert import inert
@@ -75,19 +93,22 @@ class ProgressView:
     def _announce(self, progress: "RunProgress") -> None:
         """Say once what is worth a line of its own: that a run is simulated, and each note."""
         from ..results import simulated_line
+        from ..run_result import simulated_run_line
 
         if progress.simulated and not self.has_said_simulated:
             self.has_said_simulated = True
-            self.say(simulated_line(progress.model))
+            line = simulated_line if progress.is_sort else simulated_run_line
+            self.say(line(progress.model))
         if progress.note and progress.note not in self._notes:
             self._notes.add(progress.note)
             self.say(progress.note)
 
     def _is_due(self, progress: "RunProgress") -> bool:
         """Whether a plain line is worth printing: one a round, and not more than a few dozen."""
-        if progress.rounds == self._last_round or self._lines >= MAX_PLAIN_LINES:
+        news = (progress.rounds, "" if progress.is_sort else progress.phase)
+        if news == (self._last_round, self._last_phase) or self._lines >= MAX_PLAIN_LINES:
             return False
-        self._last_round = progress.rounds
+        self._last_round, self._last_phase = news
         self._lines += 1
         return True
 
@@ -120,6 +141,10 @@ class ProgressView:
         return grid
 
 
+def _counts_rounds(progress: "RunProgress") -> bool:
+    return progress.is_sort and not progress.phase.lower().startswith("round")
+
+
 def describe(progress: "RunProgress", *, since_s: float = 0.0) -> str:
     """Return *progress* as one line; *since_s* is how long ago it was true."""
     from ..inert import inert
@@ -130,7 +155,7 @@ def describe(progress: "RunProgress", *, since_s: float = 0.0) -> str:
     phase = inert(progress.phase, 40)
     parts = [
         phase,
-        "" if phase.lower().startswith("round") else f"round {progress.rounds}",
+        f"round {progress.rounds}" if _counts_rounds(progress) else "",
         f"{calls} calls",
         f"{progress.tokens:,} tokens",
     ]

@@ -1,4 +1,4 @@
-"""`commedia serve`: a Messages API server over a simulated judge, on this machine."""
+"""`commedia serve`: a Messages API server over simulated agents, on this machine."""
 
 import contextlib
 import math
@@ -22,8 +22,13 @@ Example:
 
 
 @click.command(epilog=EPILOG)
-@click.option("--model", default="sim:judge", show_default=True, help="The simulated model.")
-@click.option("--world", required=True, help="A table with the truth: CSV, JSONL or Parquet.")
+@click.option(
+    "--model",
+    default="sim:judge",
+    show_default=True,
+    help="The simulated model; sim:haiku, sim:sonnet, sim:opus play agents of that kind.",
+)
+@click.option("--world", help="A table with a judge's truth: CSV, JSONL or Parquet.")
 @click.option("--id", "id_column", help="The column of ids; default: the row number from 0.")
 @click.option("--truth", help="The column of truth; default: the only numeric one.")
 @click.option(
@@ -34,6 +39,14 @@ Example:
     help="How often the judge is right on random pairs.",
 )
 @click.option("--seed", default=0, show_default=True, help="The judge's luck.")
+@click.option(
+    "--latency",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0.0, 3600.0),
+    metavar="SECONDS",
+    help="How long each answer takes.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port",
@@ -45,24 +58,29 @@ Example:
 @click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="A line a request.")
 def serve(
     model: str,
-    world: str,
+    world: str | None,
     id_column: str | None,
     truth: str | None,
     accuracy: float,
     seed: int,
+    latency: float,
     host: str,
     port: int,
     log: Path | None,
 ) -> None:
-    """Serve a simulated judge as a Messages API; its address is the first line on stdout."""
+    """Serve simulated agents as a Messages API; its address is the first line on stdout."""
     from ..actors.errors import UsageError
     from ..actors.models.serving import World, serve_app
     from ..actors.simulation.judge import JudgeProfile
+    from ..actors.simulation.profile import SONNET, profile_of
     from ..inputs import read_table
 
-    if model != "sim:judge":
-        raise UsageError(f"serve plays only sim:judge, not {model!r}")
-    known = known_utilities(read_table(world), id=id_column, truth=truth, accuracy=accuracy)
+    agents = SONNET if model == "sim:judge" else profile_of(model)
+    if agents is None:
+        raise UsageError(f"serve plays simulated models, such as sim:sonnet, and not {model!r}")
+    known: dict[str, float] = {}
+    if world is not None:
+        known = known_utilities(read_table(world), id=id_column, truth=truth, accuracy=accuracy)
     profile = replace(JudgeProfile(), accuracy=accuracy)
     with contextlib.ExitStack() as open_things:
         lines: TextIO | None = None
@@ -70,7 +88,8 @@ def serve(
             lines = open_things.enter_context(_opened(log))
         listener = open_things.enter_context(contextlib.closing(_listen(host, port)))
         click.echo(f"http://{_name(host)}:{listener.getsockname()[1]}")
-        _run(serve_app(World(profile, seed, known), log=lines), listener)
+        served = World(profile, seed, known, agents=agents)
+        _run(serve_app(served, log=lines, latency_s=latency), listener)
 
 
 def known_utilities(

@@ -213,6 +213,17 @@ def deliver(
     return code
 
 
+def deliver_resumed(
+    result: "RankResult", out: TextIO, view: ProgressView, *, as_json: bool, quiet: bool
+) -> int:
+    """Print a resumed sort; the ranking is in the run's folder. Return the exit code."""
+    if as_json:
+        print_json(result.to_json(), out)
+    for line in result.lines() if not quiet or result.status != "completed" else []:
+        view.say(line)
+    return EXIT_CODES.get(result.status, 1)
+
+
 def _check_output(options: SortOptions, prepared: "Prepared") -> None:
     from ..actors.errors import UsageError
     from ..outputs import check_output

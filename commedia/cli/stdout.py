@@ -9,8 +9,10 @@ from typing import TextIO
 
 
 @contextlib.contextmanager
-def quiet_stdout() -> Iterator[TextIO]:
+def quiet_stdout(*, keep: bool = False) -> Iterator[TextIO]:
     """Yield a private stream on standard output, while file descriptor 1 leads to nothing.
+
+    With *keep* nothing changes: the user's own code may print.
 
     Ray's processes inherit descriptor 1 and write to it, and so can libraries; results go to the
     private stream, which no child process inherits. Where Python's stdout is not descriptor 1 (in
@@ -20,7 +22,7 @@ def quiet_stdout() -> Iterator[TextIO]:
         with Path(os.devnull).open("w") as nothing:
             yield nothing
         return
-    if not _is_real(sys.stdout):
+    if keep or not _is_real(sys.stdout):
         yield sys.stdout
         return
     sys.stdout.flush()

@@ -1,5 +1,6 @@
 """The Runtime protocol: start an actor, ask it, stop it, wherever actors live."""
 
+from types import ModuleType
 from typing import Protocol
 
 import pyarrow as pa
@@ -23,6 +24,10 @@ class Runtime(Protocol):
 
     async def put(self, table: pa.RecordBatch) -> Artifact:
         """Put *table* where many envelopes can carry it by reference."""
+        ...
+
+    def ship(self, module: ModuleType) -> None:
+        """Have *module*, which other machines may lack, travel with what is sent of it."""
         ...
 
     async def stop(self, ref: Ref) -> None:

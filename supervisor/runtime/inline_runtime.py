@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from types import ModuleType
 
 import pyarrow as pa
 
@@ -85,6 +86,9 @@ class InlineRuntime:
     async def put(self, table: pa.RecordBatch) -> Artifact:
         """Keep *table* as it is: it cannot change."""
         return InlineArtifact(table)
+
+    def ship(self, module: ModuleType) -> None:
+        """Do nothing: all is here."""
 
     async def stop(self, ref: Ref) -> None:
         """Stop the actor at *ref*."""

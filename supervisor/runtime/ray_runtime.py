@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -113,6 +113,12 @@ class RayRuntime:
         import ray
 
         return RayArtifact(table.num_rows, ray.put(encode(table)))
+
+    def ship(self, module: ModuleType) -> None:
+        """Have *module* pickled by value."""
+        from ray import cloudpickle
+
+        cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
 
     async def stop(self, ref: Ref) -> None:
         """Stop the actor at *ref*, in good order if it can."""

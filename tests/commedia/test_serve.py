@@ -84,3 +84,21 @@ def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
     with listen("127.0.0.1", 0) as taken:
         port = str(taken.getsockname()[1])
         assert run(["serve", "--world", str(world), "--id", "key", "--port", port]) == 2
+
+
+def test_agents_are_served_without_a_world() -> None:
+    command = [sys.executable, "-c", "from commedia.cli.main import main; main()", "serve"]
+    with subprocess.Popen(
+        [*command, "--model", "sim:opus", "--latency", "0.01"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        with urllib.request.urlopen(f"{address}/v1/models", timeout=20) as response:
+            assert json.load(response)["commedia"]["agents"] == "sim:opus"
+        process.send_signal(signal.SIGINT)
+
+
+def test_only_simulated_models_are_served() -> None:
+    from commedia.cli.main import run
+
+    assert run(["serve", "--model", "claude-opus-5-5"]) == 2

@@ -1,8 +1,11 @@
 """The server speaks the Messages API's shapes, and plays the world it was given."""
 
+import asyncio
 import base64
 import io
 import json
+import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +13,17 @@ import pytest
 from starlette.testclient import TestClient
 
 from commedia.actors.answers import Verdict, answer_schema, write_answer
+from commedia.actors.messages import ModelSpec
 from commedia.actors.models.serving import MAX_BODY_BYTES, World, serve_app
+from commedia.actors.models.simulated_agents import SimulatedAgents
 from commedia.actors.questions import Question
 from commedia.actors.simulation.judge import Bench, JudgeProfile
 from commedia.actors.simulation.keyed import text_keys
+from commedia.actors.simulation.profile import IDEAL, SONNET, AgentProfile
+from commedia.actors.simulation.world import Thing
+from commedia.actors.simulation.world import World as Things
+from commedia.actors.tables import INPUT, REQUESTS, UNTRUSTED, batch
+from commedia.actors.verifier import SCHEMA as VERDICT
 
 UTILITY = {"a": 2.0, "b": -1.0, "c": 0.5}
 BODY: dict[str, Any] = {
@@ -191,3 +201,143 @@ def test_the_log_has_a_line_a_request(server: TestClient, log: io.StringIO) -> N
         },
         {"id": refused.headers["request-id"], "status": 400, "usage": None},
     ]
+
+
+THINGS = Things([Thing(f"t{n}", truth="ab"[n % 2], utility=n) for n in range(30)])
+LABEL: dict[str, Any] = {
+    "type": "object",
+    "properties": {"label": {"enum": ["a", "b"]}, "why": {"type": "string"}},
+    "required": ["label", "why"],
+    "additionalProperties": False,
+}
+PROMPT = "Which is it? " * 40
+
+
+def agent_spec(n: int, **changes: Any) -> dict[str, Any]:
+    usual = {"role": "worker", "task": "classify", "about": [f"t{n}"], "variant": "", "repeat": 0}
+    return {**usual, **changes}
+
+
+def agents_client(agents: AgentProfile = SONNET, *, latency_s: float = 0.0) -> TestClient:
+    world = World(JudgeProfile(), 5, {}, things=THINGS, agents=agents)
+    return TestClient(serve_app(world, latency_s=latency_s))
+
+
+def played(
+    client: TestClient, spec: Any, schema: dict[str, Any] | None, *turns: str, model: str = "m"
+) -> dict[str, Any]:
+    """Return the message that answers *spec*; *turns* are what came after the prompt."""
+    roles = ("user", "assistant")
+    messages = [{"role": roles[n % 2], "content": t} for n, t in enumerate((PROMPT, *turns))]
+    body: dict[str, Any] = {"model": model, "max_tokens": 4096, "messages": messages}
+    if schema is not None:
+        body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+    found: dict[str, Any] = client.post("/v1/messages", json=body, headers=header(spec)).json()
+    return found
+
+
+def directly(
+    specs: list[dict[str, Any]], schema: dict[str, Any] | None, agents: AgentProfile
+) -> list[dict[str, Any]]:
+    columns = {
+        "call_id": list(range(len(specs))),
+        "role": "worker",
+        "model": "m",
+        "prompt": PROMPT,
+        "output_schema": None if schema is None else json.dumps(schema, indent=1),
+        "max_tokens": 4096,
+        "attempt": 0,
+        "spec": [json.dumps(spec) for spec in specs],
+    }
+    asked = batch(REQUESTS, columns, rows=len(specs), integrity=UNTRUSTED, provenance=INPUT)
+    model = SimulatedAgents(ModelSpec(name=agents.name, seed=5, agents=agents), THINGS)
+
+    async def run() -> list[dict[str, Any]]:
+        return [row async for piece in model.answer(asked) for row in piece.to_pylist()]
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("role", "task", "schema"),
+    [
+        ("worker", "classify", LABEL),
+        ("worker", "answer", None),
+        ("worker", "anything", LABEL),
+        ("reader", "read", LABEL),
+        ("verifier", "verify", VERDICT),
+    ],
+)
+def test_agents_answer_as_they_do_directly(
+    role: str, task: str, schema: dict[str, Any] | None
+) -> None:
+    agents = replace(SONNET, transient=0.0, refusal=0.1, schema_failure=0.05)
+    specs = [agent_spec(n, role=role, task=task, claim="a") for n in range(30)]
+    client = agents_client(agents)
+    stops = {"end_turn": "ok", "refusal": "refused"}
+    for spec, row in zip(specs, directly(specs, schema, agents), strict=True):
+        body = played(client, spec, schema)
+        if row["status"] == "invalid":
+            with pytest.raises(ValueError, match="Extra data"):
+                json.loads(body["content"][0]["text"])
+            continue
+
+        assert stops[body["stop_reason"]] == row["status"]
+        assert body["content"][0]["text"] == (row["answer"] or "")
+        assert body["usage"]["output_tokens"] == row["tokens_out"]
+
+
+def test_a_broken_answer_may_be_mended_when_it_is_asked_again() -> None:
+    agents = replace(IDEAL, schema_failure=0.5, schema_persistent=0.0)
+    client, specs = agents_client(agents), [agent_spec(n) for n in range(12)]
+    first = [played(client, spec, LABEL)["content"][0]["text"] for spec in specs]
+    again = [played(client, s, LABEL, "{", "again")["content"][0]["text"] for s in specs]
+    broken = [n for n, text in enumerate(first) if "breaks its schema" in text]
+
+    assert 0 < len(broken) < 12
+    assert any("breaks its schema" not in again[n] for n in broken)
+
+
+def test_a_request_may_name_its_simulated_model() -> None:
+    client = agents_client()
+    texts = {
+        name: [played(client, agent_spec(n), LABEL, model=name)["content"] for n in range(30)]
+        for name in ("sim:ideal", "sim:sonnet", "claude-opus-5-5")
+    }
+
+    assert texts["sim:ideal"] != texts["sim:sonnet"] == texts["claude-opus-5-5"]
+
+
+def test_without_utilities_agents_judge() -> None:
+    client = agents_client()
+    spec = {**SPEC, "task": "list:3", "items": ["t1", "t29", "unknown"]}
+    schema = answer_schema(Question("list", 3))
+    text = played(client, spec, schema)["content"][0]["text"]
+
+    assert sorted(json.loads(text)["order"]) == [1, 2, 3]
+    assert json.loads(text)["order"][0] == 2
+
+
+@pytest.mark.parametrize(
+    ("spec", "schema", "says"),
+    [
+        (agent_spec(1, repeat="0"), LABEL, "repeat"),
+        (agent_spec(1, about="t1"), LABEL, "about"),
+        (agent_spec(1, count=10**9), LABEL, "count"),
+        ({**SPEC, "task": "essay"}, LABEL, "no question 'essay'"),
+        (agent_spec(1), {"type": 3}, "no JSON Schema"),
+    ],
+)
+def test_an_agents_call_that_it_cannot_use_is_refused(
+    spec: Any, schema: dict[str, Any], says: str
+) -> None:
+    error = played(agents_client(), spec, schema)["error"]
+
+    assert error["type"] == "invalid_request_error" and says in error["message"]
+
+
+def test_each_answer_takes_the_latency_that_was_asked_for() -> None:
+    start = time.monotonic()
+    played(agents_client(latency_s=0.15), agent_spec(1), LABEL)
+
+    assert time.monotonic() - start >= 0.15

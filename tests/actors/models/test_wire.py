@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commedia.actors.answers import answer_schema
 from commedia.actors.models.wire import (
     Attempt,
     Form,
@@ -145,7 +146,7 @@ def test_an_error_status_is_an_outcome(status: int, message: str, outcome: str) 
 
 
 def test_the_strict_form_asks_for_the_schema_and_leaves_the_prompt_alone() -> None:
-    strict = body_of(request(effort="low"), model="m", max_tokens=64, strict=True)
+    strict = body_of(request(effort="low"), model="m", max_tokens=64, strict=answer_schema(PAIR))
 
     assert strict["messages"] == [{"role": "user", "content": "Which?"}]
     assert strict["output_config"]["format"]["type"] == "json_schema"
@@ -153,7 +154,7 @@ def test_the_strict_form_asks_for_the_schema_and_leaves_the_prompt_alone() -> No
 
 
 def test_the_plain_form_describes_the_schema_in_the_prompt() -> None:
-    plain = body_of(request(), model="m", max_tokens=64, strict=False)
+    plain = body_of(request(), model="m", max_tokens=64, strict=None)
 
     assert "output_config" not in plain
     assert '"enum": ["first", "tie", "second"]' in plain["messages"][0]["content"]
@@ -174,7 +175,7 @@ def test_the_bound_is_above_the_bytes_of_any_form(
     asked = request(prompt)
     for answer in answers:
         asked = asked.reasked(answer, "it does not fit")
-    body = body_of(asked, model="m", max_tokens=64, strict=strict)
+    body = body_of(asked, model="m", max_tokens=64, strict=answer_schema(PAIR) if strict else None)
     sent = sum(len(turn["content"].encode("utf-8", "replace")) for turn in body["messages"])
 
     assert most_tokens_in(asked) > sent + len(json.dumps(body.get("output_config", {})))

@@ -1,4 +1,8 @@
-"""Utilities keep the order of the truth, and make a judge exactly as accurate as asked."""
+"""Utilities keep the order of the truth, and make a judge exactly as accurate as asked; a world
+finds its things, and travels."""
+
+import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +12,8 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from commedia.actors.simulation.keyed import Floats
-from commedia.actors.simulation.world import utilities
+from commedia.actors.simulation.world import WORLD, Thing, World, utilities
+from commedia.actors.tables import decode, encode
 
 LAWS = settings(max_examples=60, deadline=None, derandomize=True)
 TRUTHS = st.lists(st.integers(-5, 12) | st.floats(-9, 9), min_size=2, max_size=60).map(
@@ -77,3 +82,45 @@ def test_extreme_judges_are_possible(accuracy: float) -> None:
 def test_an_accuracy_lies_between_chance_and_certainty(accuracy: float) -> None:
     with pytest.raises(ValueError, match=r"not between 0\.5 and 1"):
         utilities(np.arange(3.0), accuracy)
+
+
+THINGS = [
+    Thing("a", text="the log is lost", truth={"cause": "disk"}, wrong=("net", None), pool="bugs"),
+    Thing("b", truth=0, difficulty=-1.5, utility=2.0, holds=False),
+    Thing("c", text="a", pool="bugs", detectability=1.0, weight=3.0),
+]
+
+
+def test_a_world_travels_as_a_table() -> None:
+    world = World(THINGS)
+    rows = decode(encode(world.batch()), WORLD)
+
+    assert World.of_batch(rows) == world
+    assert pickle.loads(pickle.dumps(world)) == world
+    assert World.of_batch(World().batch()) == World()
+
+
+def test_things_are_found_by_id_and_else_by_text() -> None:
+    world = World(THINGS)
+
+    assert world.find("the log is lost") == world.find("a") == THINGS[0], "an id goes before a text"
+    assert world.find("b") == replace(THINGS[1], text="b")
+    assert world.find("nowhere") is None and world.row("c") == 2
+
+
+def test_a_pool_holds_true_claims_unless_it_says_otherwise() -> None:
+    world = World(THINGS)
+
+    assert world.pool(["bugs", "none", "bugs"]) == [0, 2]
+    assert [thing.is_true for thing in world.things] == [True, False, True]
+    assert Thing("d").is_true is None
+    assert Thing("d", pool="bugs", holds=False).is_true is False
+
+
+def test_a_thing_has_one_id_and_possible_parameters() -> None:
+    with pytest.raises(ValueError, match="two things of the world have the id 'a'"):
+        World([Thing("a"), Thing("a", text="other")])
+    with pytest.raises(ValueError, match="is no chance"):
+        Thing("a", detectability=1.1)
+    with pytest.raises(ValueError, match="is not positive"):
+        Thing("a", weight=0.0)

@@ -1,0 +1,1 @@
+../../commedia/ranking_run.py

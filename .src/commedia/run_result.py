@@ -1,0 +1,1 @@
+../../commedia/run_result.py

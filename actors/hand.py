@@ -1,0 +1,21 @@
+"""A hand: calls functions of the workflow's own, away from the supervisor."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from .actor import Actor, Envelope
+from .messages import Did, Do, Done, Trial
+
+
+class Hand(Actor):
+    """Calls one function after the other in a thread; what a function raises reaches its asker."""
+
+    async def receive(self, envelope: Envelope) -> AsyncIterator[Envelope]:
+        """Call a function (Do), or show that it lives (Trial)."""
+        match envelope.body:
+            case Do(function=function, arguments=arguments):
+                yield Envelope(Did(value=await asyncio.to_thread(function, **arguments)))
+            case Trial():
+                yield Envelope(Done())
+            case body:
+                raise TypeError(f"a hand takes no {type(body).__name__}")

@@ -1,0 +1,50 @@
+"""What a finished workflow prints: its value on standard output, its account on standard error."""
+
+import json
+from typing import TYPE_CHECKING, Any, TextIO
+
+from .options import EXIT_CODES, print_json
+
+if TYPE_CHECKING:
+    from ..run_result import RunResult
+    from .progress import ProgressView
+
+
+def deliver_run(
+    result: "RunResult[Any]",
+    out: TextIO,
+    view: "ProgressView",
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Print *result*; return the exit code of its status."""
+    try:
+        if as_json:
+            print_json(result.to_json(), out)
+        elif result.status in ("completed", "degraded"):
+            _print_value(result, out)
+    except BrokenPipeError:
+        pass  # the reader has seen enough; the value is in the run's folder
+    lines = result.lines()
+    if result.simulated and view.has_said_simulated:
+        lines = lines[1:]
+    if quiet and result.status == "completed":
+        lines = lines[-1:] if result.simulated else []
+    try:
+        for line in lines:
+            view.say(line)
+    except BrokenPipeError:
+        pass
+    return EXIT_CODES.get(result.status, 1)
+
+
+def _print_value(result: "RunResult[Any]", out: TextIO) -> None:
+    from ..inert import inert_lines
+
+    value = result.to_json()["value"]
+    if value is None:
+        return
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    out.write(inert_lines(text) + "\n")
+    out.flush()

@@ -1,0 +1,144 @@
+"""`commedia resume`, `stop` and `answer`: what is said to a run from any process."""
+
+from typing import Any, Literal
+
+import click
+
+from .options import EXIT_CODES
+from .progress import ProgressView
+from .stdout import quiet_stdout
+
+RESUME_EXAMPLES = """\b
+Examples:
+  commedia resume last
+  commedia resume 20261125-14 --budget 5usd
+  commedia resume last --mode replay --runtime inline
+"""
+
+
+@click.command(epilog=RESUME_EXAMPLES)
+@click.argument("run")
+@click.option(
+    "--mode",
+    type=click.Choice(["content", "replay"]),
+    default="content",
+    show_default=True,
+    help="Ask what is new or was changed, or nothing at all.",
+)
+@click.option("--model", metavar="NAME", help="Default: the one that it had.")
+@click.option("--base-url", metavar="URL", help="Default: the one that it had.")
+@click.option(
+    "--budget", multiple=True, metavar="CAP", help="For the whole run. Default: what it had."
+)
+@click.option(
+    "--runtime",
+    type=click.Choice(["ray", "inline"]),
+    default="ray",
+    show_default=True,
+    help="Actors on Ray, or all in this process.",
+)
+@click.option("--hosts", type=click.IntRange(min=1), help="Processes a role, at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print value and account as one object.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress, and only what went wrong.")
+def resume(run: str, **options: Any) -> int:
+    """Go on with RUN: `last`, or a run's id or the beginning of one.
+
+    What was answered before is not asked, or paid for, again.
+    """
+    return resume_run(run, **options)
+
+
+def resume_run(
+    run: str,
+    *,
+    mode: Literal["content", "replay"] = "content",
+    model: str | None = None,
+    base_url: str | None = None,
+    budget: tuple[str, ...] = (),
+    runtime: Literal["ray", "inline"] = "ray",
+    hosts: int | None = None,
+    as_json: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Go on with *run*; return the exit code."""
+    from ..actors.imports import spare_pandas
+    from ..models import model_of
+    from ..supervisor.store import find_run
+
+    spare_pandas()
+    record = find_run(run)
+    data = record.data
+    from ..resuming import settings_of
+    from ..session import Session
+    from .asking import asker
+    from .delivery import deliver_run
+
+    view = ProgressView(quiet=quiet)
+    with (
+        quiet_stdout(keep=runtime == "inline") as out,
+        Session(
+            model=model_of(model or data.get("model_source") or data.get("model")),
+            base_url=base_url or data.get("base_url"),
+            runtime=runtime,
+            hosts=hosts or data.get("hosts"),
+            budget=budget or settings_of(data),
+            in_flight=data.get("in_flight") or 64,
+            on_progress=view,
+            inquire=asker(view),
+        ) as session,
+    ):
+        with view:
+            if data.get("kind") != "workflow":
+                ranked = session.resume_rank(record.path.name)
+            else:
+                result = session.resume(record.path.name, mode=mode)
+        if data.get("kind") != "workflow":
+            from .sort import deliver_resumed
+
+            return deliver_resumed(ranked, out, view, as_json=as_json, quiet=quiet)
+        return deliver_run(result, out, view, as_json=as_json, quiet=quiet)
+
+
+@click.command()
+@click.argument("run")
+@click.option(
+    "--agent",
+    "label",
+    metavar="LABEL",
+    help="Skip the agents of this label alone: their branch goes on without them.",
+)
+def stop(run: str, label: str | None) -> int:
+    """Stop RUN, from any process: what is in flight is kept, and it can be resumed."""
+    from ..supervisor.control import give_order
+    from ..supervisor.run_lock import is_locked
+    from ..supervisor.store import find_run
+
+    record = find_run(run)
+    if not is_locked(record.path):
+        raise click.UsageError(
+            f"run {record.path.name} is not running; its status is "
+            f"{record.data.get('status', 'unknown')}"
+        )
+    give_order(record.path, {"stop": True} if label is None else {"skip": label})
+    what = "stop" if label is None else f"skip {label}"
+    click.echo(f"told run {record.path.name} to {what}", err=True)
+    return 0
+
+
+@click.command()
+@click.argument("run")
+@click.argument("answer")
+@click.option("--resume", "goes_on", is_flag=True, help="Go on with the run at once.")
+@click.option("--runtime", type=click.Choice(["ray", "inline"]), default="ray", show_default=True)
+@click.option("-q", "--quiet", is_flag=True, help="No progress, and only what went wrong.")
+def answer(
+    run: str, answer: str, goes_on: bool, runtime: Literal["ray", "inline"], quiet: bool
+) -> int:
+    """Answer the question that RUN waits for; the answer is journaled."""
+    from ..resuming import record_answer
+
+    name = record_answer(run, answer)
+    if goes_on:
+        return resume_run(name, runtime=runtime, quiet=quiet)
+    click.echo(f"recorded; go on with: commedia resume {name}", err=True)
+    return EXIT_CODES["completed"]

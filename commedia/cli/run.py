@@ -1,0 +1,207 @@
+"""`commedia run`: a workflow from a file, a saved one, or a shipped recipe, on the command line."""
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+import click
+
+from .delivery import deliver_run
+from .options import duration
+from .progress import ProgressView
+from .stdout import quiet_stdout
+
+if TYPE_CHECKING:
+    from ..supervisor.workflow import Workflow
+
+EXAMPLES = """\b
+Examples:
+  A workflow in a file, with its own options after it:
+    commedia run --model sim:sonnet hunt.py --incident 'p99 doubled' --sources logs
+  Its help, and all workflows that can be run by name:
+    commedia run hunt.py --help
+    commedia run --list
+  On Claude, within a budget, until a condition holds:
+    commedia run --budget 2usd --goal 'every claim cites a source' report.py --topic tides
+  Every ten minutes, until it is stopped:
+    commedia run --budget 500k --every 10min watch.py
+
+Exit codes: 0 completed, 3 degraded (something is missing), 1 failed, 2 usage, 75 paused (the
+resume command is printed), 130 interrupted.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What `commedia run` was asked for, but the workflow and its own arguments."""
+
+    model: str | None
+    base_url: str | None
+    budget: tuple[str, ...]
+    runtime: Literal["ray", "inline"]
+    hosts: int | None
+    slots: int | None
+    in_flight: int
+    seed: int
+    world: str | None
+    goal: str | None
+    goal_model: str | None
+    patience: int
+    every: float | None
+    times: int | None
+    as_json: bool
+    quiet: bool
+
+
+@click.command(
+    epilog=EXAMPLES, context_settings={"allow_interspersed_args": False}, no_args_is_help=True
+)
+@click.option("--list", "wants_list", is_flag=True, help="List the workflows that have a name.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    help="Who plays the agents: a Claude model, sim:haiku|sonnet|opus, any name with --base-url, "
+    "or FILE.py:FUNCTION. Default: claude-haiku-5-5 if there is a key.",
+)
+@click.option("--base-url", metavar="URL", help="A server that speaks the Messages API.")
+@click.option(
+    "--budget",
+    multiple=True,
+    metavar="CAP",
+    help="What may be spent: 2usd, 500k (tokens), 300agents, 30min. May be repeated.",
+)
+@click.option(
+    "--runtime",
+    type=click.Choice(["ray", "inline"]),
+    default="ray",
+    show_default=True,
+    help="Actors on Ray, or all in this process: print and breakpoint() work there.",
+)
+@click.option("--hosts", type=click.IntRange(min=1), help="Processes a role, at most.")
+@click.option(
+    "--slots", type=click.IntRange(min=1), help="Simulated agents that act at once, at most."
+)
+@click.option(
+    "--in-flight",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="How many calls a real model gets at once.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice.")
+@click.option(
+    "--world",
+    metavar="FILE",
+    help="What simulated agents know to be true: things as JSON lines, or FILE.py:NAME.",
+)
+@click.option(
+    "--goal",
+    metavar="CONDITION",
+    help="Run again and again until a small judge says that this is met, or cannot be.",
+)
+@click.option("--goal-model", metavar="NAME", help="The judge of --goal. Default: the model.")
+@click.option(
+    "--patience",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Passes without progress after which --goal gives up.",
+)
+@click.option(
+    "--every", metavar="TIME", callback=duration, help="Run again every 30s, 10min, 2h: never two."
+)
+@click.option("--times", type=click.IntRange(min=1), help="End --every after so many passes.")
+@click.option("--json", "as_json", is_flag=True, help="Print value and account as one object.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="No progress, and a summary only of what went wrong."
+)
+@click.argument("target", metavar="FILE.py[:NAME]|NAME", required=False)
+@click.argument("rest", metavar="[--param value ...]", nargs=-1, type=click.UNPROCESSED)
+def run(target: str | None, rest: tuple[str, ...], wants_list: bool, **options: Any) -> int:
+    """Run a workflow; options of `run` stand before its name, its own after it.
+
+    A workflow is an async function with the decorator `workflow`; what it returns is printed.
+    """
+    if wants_list:
+        return _list(sys.stdout)
+    if target is None:
+        raise click.UsageError("give a workflow: FILE.py, FILE.py:NAME or a name; --list has them")
+    asked = RunOptions(**options)
+    if asked.goal is not None and asked.every is not None:
+        raise click.UsageError("--goal and --every cannot be given together")
+    from ..workflows import find_workflow
+    from .parameters import command_of
+
+    found = find_workflow(target)
+    command = command_of(found, lambda args: run_workflow(found, args, asked))
+    context = click.get_current_context()
+    code = command.main(
+        list(rest), prog_name=f"{context.command_path} {target}", standalone_mode=False
+    )
+    return code if isinstance(code, int) else 0
+
+
+def run_workflow(found: "Workflow[..., Any]", args: dict[str, Any], options: RunOptions) -> int:
+    """Run *found* with *args* as *options* ask; return the exit code."""
+    from ..actors.imports import spare_pandas
+    from ..models import model_of, world_of
+
+    spare_pandas()
+    from ..session import Session
+    from .asking import asker
+
+    view = ProgressView(quiet=options.quiet)
+    with (
+        quiet_stdout(keep=options.runtime == "inline") as out,
+        Session(
+            model=model_of(options.model),
+            base_url=options.base_url,
+            runtime=options.runtime,
+            hosts=options.hosts,
+            budget=options.budget or None,
+            in_flight=options.in_flight,
+            world=world_of(options.world),
+            slots=options.slots,
+            seed=options.seed,
+            on_progress=view,
+            inquire=asker(view),
+        ) as session,
+    ):
+        with view:
+            result = session.start(found, args, loop_of(options))
+        return deliver_run(result, out, view, as_json=options.as_json, quiet=options.quiet)
+
+
+def loop_of(options: RunOptions) -> Any:  # a Loop, whose file is imported only where there is one
+    """Return the loop around the workflow that *options* ask for; None where there is none."""
+    if options.goal is None and options.every is None:
+        return None
+    from ..patterns.loops import Loop
+
+    return Loop(
+        goal=options.goal,
+        model=options.goal_model,
+        patience=options.patience,
+        every_s=options.every,
+        times=options.times,
+    )
+
+
+def _list(out: TextIO) -> int:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..inert import inert
+    from ..workflows import list_workflows
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("workflow", "from", "what it does"):
+        shown.add_column(name)
+    for saved in list_workflows():
+        about = f"cannot be loaded: {saved.error}" if saved.error else saved.summary
+        place = saved.place + (" (shadowed)" if saved.is_shadowed else "")
+        shown.add_row(*(Text(inert(cell, 200)) for cell in (saved.name, place, about)))
+    console = Console(file=out, highlight=False)
+    (console if console.is_terminal else Console(file=out, width=160, highlight=False)).print(shown)
+    return 0

@@ -1,0 +1,191 @@
+"""A workflow on its way: checked, given a folder, run under a supervisor, and accounted for."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .account import CAUSES
+from .actors.messages import ModelSpec
+from .actors.simulation.world import World
+from .patterns.loops import Loop
+from .run_result import RunResult, RunStatus
+from .supervisor.budget import Budget
+from .supervisor.driver import Driver
+from .supervisor.orders import Execute, Finished, Mode, RunSpec
+from .supervisor.run_lock import lock_run
+from .supervisor.store import RunStore
+from .supervisor.workflow import UnwritableArgumentError, Workflow, encode_args
+
+WORLD_FILE = "world.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One execution of a workflow: what it is given, and by whom its agents are played."""
+
+    workflow: Workflow[..., Any]
+    args: Mapping[str, Any]
+    model: ModelSpec
+    budget: Budget
+    seed: int = 0
+    slots: int | None = None
+    world: World = field(default_factory=World)
+    mode: Mode = "content"
+    loop: Loop | None = None
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def spec(self, folder: Path, **settings: Any) -> RunSpec:
+        """Return what the supervisor needs to know of it."""
+        return RunSpec(
+            run_id=folder.name,
+            folder=folder,
+            model=self.model,
+            budget=self.budget,
+            seed=self.seed,
+            slots=self.slots,
+            mode=self.mode,
+            **settings,
+        )
+
+
+async def perform(launch: Launch, spec: RunSpec, drive: Callable[[], Driver]) -> RunResult[Any]:
+    """Run *launch* in its folder, and return what it came to; a workflow that raises has failed.
+
+    Raises RunLockedError where another process runs it already.
+    """
+    with lock_run(spec.folder):
+        store = _store(launch, spec)
+        _open(store, launch, spec)
+        began = time.monotonic()
+        script = launch.workflow if launch.loop is None else launch.loop.around(launch.workflow)
+        order = Execute(spec=spec, workflow=script, args=dict(launch.args))
+        try:
+            finished = await drive().run(order, launch.world)
+        except BaseException as error:
+            store.update({"status": "failed", "why": str(error) or type(error).__name__})
+            raise
+        result = _closed(launch, spec, finished, time.monotonic() - began)
+        store.update(
+            {
+                **result.to_json(),
+                "options": finished.inquiry.options if finished.inquiry else None,
+                "pending": finished.inquiry.path if finished.inquiry else None,
+                "pending_key": finished.inquiry.key if finished.inquiry else None,
+                "trace": finished.trace,
+            }
+        )
+        return result
+
+
+def _open(store: RunStore, launch: Launch, spec: RunSpec) -> None:
+    """Write what is known of a run before it begins: all that a resume needs."""
+    try:
+        args: dict[str, Any] | None = encode_args(launch.workflow, launch.args)
+    except UnwritableArgumentError:  # such a run is resumed by who has the arguments
+        args = None
+    if launch.world.things:
+        store.write_world(launch.world.batch())
+    store.update(
+        {
+            "kind": "workflow",
+            "run_id": spec.run_id,
+            "status": "running",
+            "workflow": launch.workflow.name,
+            "reference": launch.workflow.reference,
+            "args": args,
+            "model": launch.model.name,
+            "base_url": launch.model.base_url,
+            "in_flight": launch.model.in_flight,
+            "simulated": launch.model.is_simulated,
+            "seed": launch.seed,
+            "slots": launch.slots,
+            "hosts": spec.hosts,
+            "loop": None if launch.loop is None else asdict(launch.loop),
+            "budget": str(launch.budget),
+            "started": launch.started.isoformat(timespec="seconds"),
+        }
+    )
+
+
+def _closed(launch: Launch, spec: RunSpec, finished: Finished, wall_s: float) -> RunResult[Any]:
+    tally = finished.tally
+    inquiry = finished.inquiry if finished.paused == "question" else None
+    return RunResult(
+        status=_status(finished),
+        run_id=spec.run_id,
+        workflow=launch.workflow.name,
+        model=launch.model.name,
+        simulated=tally.is_simulated,
+        agents=tally.agents,
+        calls=tally.calls,
+        tokens=tally.tokens,
+        cost_usd=tally.nanousd / 1e9 if tally.is_priced else None,
+        missing=tally.missing,
+        branches=tally.branches,
+        reused=tally.reused,
+        recalled=tally.recalled,
+        unsettled=tally.unsettled,
+        wall_s=round(wall_s, 3),
+        virtual_s=finished.virtual_s,
+        why=_why(launch, finished),
+        question=inquiry.question if inquiry else None,
+        notes=tuple(_notes(finished)),
+        _value=finished.value,
+    )
+
+
+def _status(finished: Finished) -> RunStatus:
+    if finished.failed is not None:
+        return "failed"
+    if finished.paused is not None:
+        return "interrupted" if finished.paused == "interrupt" else "paused"
+    tally = finished.tally
+    is_short = tally.missing or tally.branches or tally.dead_letters or tally.overruns
+    return "degraded" if is_short or finished.halted else "completed"
+
+
+def _why(launch: Launch, finished: Finished) -> str | None:
+    if finished.failed is not None:
+        return finished.failed
+    cause = finished.tally.broken
+    match finished.paused:
+        case None:
+            return None
+        case "budget":
+            return (
+                f"the budget ({launch.budget}) is spent; what was answered is kept; resume with "
+                "a higher --budget"
+            )
+        case "breaker":
+            said = CAUSES.get(cause or "", cause or "calls keep failing")
+            return f"too many calls in a row failed for one cause: {said}; mend it and resume"
+        case "question":
+            return "it waits for an answer"
+        case _:
+            return "stopped by the user"
+
+
+def _notes(finished: Finished) -> list[str]:
+    tally, notes = finished.tally, []
+    if tally.causes:
+        words = ", ".join(f"{CAUSES.get(c, c)} ({n})" for c, n in sorted(tally.causes.items()))
+        notes.append(f"answers are missing because: {words}")
+    if tally.overruns:
+        notes.append(
+            f"the server charged {tally.overruns} calls more than they can have taken, so nothing "
+            "more was asked"
+        )
+    if tally.deaths:
+        notes.append(f"{len(tally.deaths)} times a process died and was started again")
+    if finished.halted and finished.paused is None:
+        notes.append(f"the run was halted early ({finished.halted})")
+    return notes
+
+
+def _store(launch: Launch, spec: RunSpec) -> RunStore:
+    simulated = "yes" if launch.model.is_simulated else "no"
+    metadata = {"run_id": spec.run_id, "model": launch.model.name, "simulated": simulated}
+    return RunStore(spec.folder, metadata)

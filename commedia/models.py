@@ -1,0 +1,49 @@
+"""What a command line names: a model, which may be a function in a file, and a simulated world."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .actors.errors import UsageError
+from .actors.messages import Script
+from .actors.simulation.world import Thing, World
+from .workflows import load_name
+
+
+def model_of(name: str | None) -> str | Script | None:
+    """Return the model that *name* means: `FILE.py:FUNCTION` is a scripted one."""
+    if name is None or ".py:" not in name:
+        return name
+    found = load_name(name)
+    if not callable(found):
+        raise UsageError(f"{name} is no function; a scripted model is one that takes a request")
+    script: Script = found
+    return script
+
+
+def world_of(source: str | None) -> World | None:
+    """Return the world in *source*: JSON lines of things, or `FILE.py:NAME`; raises UsageError."""
+    if source is None:
+        return None
+    if ".py:" in source:
+        found = load_name(source)
+        if not isinstance(found, World):
+            raise UsageError(f"{source} is a {type(found).__name__}, and no World")
+        return found
+    try:
+        lines = Path(source).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the world {source} cannot be read: {error}") from None
+    things = [_thing(source, n, line) for n, line in enumerate(lines, 1) if line.strip()]
+    try:
+        return World(things)
+    except ValueError as error:
+        raise UsageError(f"the world {source}: {error}") from None
+
+
+def _thing(source: str, number: int, line: str) -> Thing:
+    try:
+        facts: dict[str, Any] = json.loads(line)
+        return Thing(**{**facts, "wrong": tuple(facts.get("wrong", ()))})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UsageError(f"line {number} of the world {source} is no thing: {error}") from None

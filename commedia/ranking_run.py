@@ -1,0 +1,56 @@
+"""A ranking on its way: given a folder, run under a supervisor, and accounted for."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from .account import close_account, fail_account, open_account
+from .jobs import Job, keep_job
+from .patterns.tournament import rank
+from .results import RankResult
+from .supervisor.driver import Driver
+from .supervisor.orders import Execute, RunSpec
+from .supervisor.run_lock import lock_run
+from .supervisor.store import create_run
+
+
+async def perform_rank(
+    job: Job,
+    items: pa.RecordBatch,
+    drive: Callable[[], Driver],
+    *,
+    known: Path | None = None,
+    **settings: Any,
+) -> RankResult:
+    """Rank *items* as *job* says, in the folder of a *known* run or a new one.
+
+    *settings* are fields of RunSpec. Raises RunLockedError where another process runs it already.
+    """
+    folder = known or create_run()
+    with lock_run(folder):
+        if known is None:
+            await asyncio.to_thread(keep_job, job, folder)
+        spec = RunSpec(
+            run_id=folder.name,
+            folder=folder,
+            model=job.model,
+            budget=job.budget,
+            seed=job.seed,
+            role="judge",
+            is_sort=True,
+            **settings,
+        )
+        open_account(job, spec)
+        began = time.monotonic()
+        args = {"items": items, "by": job.by, "question": job.question}
+        args |= {"target": job.target, "seed": job.seed}
+        try:
+            finished = await drive().run(Execute(spec=spec, workflow=rank, args=args))
+        except BaseException as error:
+            fail_account(job, spec, str(error) or type(error).__name__)
+            raise
+        return close_account(job, spec, finished, time.monotonic() - began)

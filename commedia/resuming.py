@@ -1,0 +1,109 @@
+"""From a run's folder back to what was run: a workflow with its arguments, or a sort."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from .actors.errors import UsageError
+from .actors.simulation.world import WORLD, World
+from .actors.tables import concat
+from .launch import WORLD_FILE
+from .supervisor.budget import Budget
+from .supervisor.control import give_order
+from .supervisor.diary import Diary
+from .supervisor.run_lock import is_locked, lock_run
+from .supervisor.store import RunRecord, RunStore, find_run
+from .supervisor.workflow import Workflow, decode_args
+from .workflows import load_reference
+
+ENDED = frozenset(("completed",))
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a run's folder says of a workflow's run."""
+
+    record: RunRecord
+    workflow: Workflow[..., Any]
+    args: dict[str, Any]
+    world: World
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The run's account so far."""
+        return self.record.data
+
+
+def remember(run: str, workflow: Workflow[..., Any] | None, args: Mapping[str, Any]) -> Remembered:
+    """Return what *run* (an id, its beginning, or `last`) was; raises UsageError where it cannot.
+
+    A *workflow* given here takes the place of the one on record, and *args* that of its arguments.
+    """
+    record = find_run(run)
+    data = record.data
+    if data.get("kind") != "workflow":
+        raise UsageError(f"run {record.path.name} is no workflow's run; `commedia show` says what")
+    found = workflow or load_reference(str(data["reference"]))
+    known = data.get("args")
+    if known is None and not args:
+        raise UsageError(
+            f"the arguments of run {record.path.name} could not be kept; give them again: "
+            f"session.resume(run, workflow, ...)"
+        )
+    return Remembered(
+        record, found, dict(args) or decode_args(found, known or {}), _world(record.path)
+    )
+
+
+def _world(folder: Path) -> World:
+    file = folder / WORLD_FILE
+    if not file.exists():
+        return World()
+    table = pq.read_table(file)
+    plain = table.cast(WORLD)
+    return World.of_batch(concat(plain.to_batches(), WORLD))
+
+
+def is_sort(run: str) -> bool:
+    """Whether *run* is a sort."""
+    return find_run(run).data.get("kind") != "workflow"
+
+
+def settings_of(data: Mapping[str, Any]) -> str | None:
+    """Return the budget that a run had, as it is written; None without."""
+    budget = str(data.get("budget") or "")
+    return None if budget in ("", str(Budget())) else budget
+
+
+def record_answer(run: str, answer: str) -> str:
+    """Give *answer* to the question that *run* waits for; return the run's id.
+
+    A run that is under way takes it at once; one that is paused finds it in its journal. Raises
+    UsageError where nothing is asked.
+    """
+    record = find_run(run)
+    name = record.path.name
+    if is_locked(record.path):
+        give_order(record.path, {"answer": answer})
+        return name
+    path, key = record.data.get("pending"), record.data.get("pending_key")
+    if not path or key is None:
+        raise UsageError(f"run {name} waits for no answer")
+    options = record.data.get("options") or []
+    if options and answer not in options:
+        raise UsageError(f"run {name} asks for one of: {', '.join(options)}")
+    with lock_run(record.path):
+        told = {"t": "ask", "p": path, "h": key, "value": answer}
+        asyncio.run(_append(record.path, told))
+        RunStore(record.path, {}).update({"pending": None, "pending_key": None})
+    return name
+
+
+async def _append(folder: Path, record: Mapping[str, Any]) -> None:
+    diary = await Diary.open(folder)
+    await diary.record(record)
+    await diary.close()

@@ -1,0 +1,181 @@
+"""From the words of a verb to a call: what each role is shown, and what becomes of its reply."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, TypedDict
+
+from pydantic import BaseModel
+
+from ..actors import reader, verifier, worker
+from ..actors.errors import AgentError, TaintError, UsageError
+from ..actors.handle import Handle, text_of
+from ..actors.judge import VARIANT as JUDGED
+from ..actors.judge import segments as judge_segments
+from ..actors.prompts import Segment, assemble
+from ..actors.questions import Question
+from ..actors.simulation.keyed import text_key
+from ..actors.tables import TRUSTED, UNTRUSTED
+from .outbox import Call, Reply
+from .paths import here
+
+Effort = Literal["low", "medium", "high", "xhigh", "max"]
+
+
+class AgentOptions(TypedDict, total=False):
+    """What any agent can be given beside its words.
+
+    *label* names it for people and for `commedia stop --agent`. *about, task, repeat, variant* are
+    the call spec: ids of the things that it is about, the kind of task, which repetition, and the
+    version of the prompt; real models never see them, simulated ones read nothing else.
+    """
+
+    label: str
+    model: str
+    effort: Effort
+    max_tokens: int
+    timeout_s: float
+    about: str | Sequence[str]
+    task: str
+    repeat: int
+    variant: str
+    count: int
+    own: bool
+    author: str
+
+
+_SPEC: Final = ("count", "own", "author")
+_LABEL: Final = 60
+
+
+class Clerk:
+    """Writes the calls of one run; *model* is what answers where no other is named."""
+
+    def __init__(self, model: str, models: "frozenset[str] | None" = None) -> None:
+        self._model, self._models = model, models
+
+    def work(self, path: str, prompt: str, schema: str | None, options: AgentOptions) -> Call:
+        """Return a worker's call."""
+        text = assemble("worker", worker.segments(_plain(prompt, "worker.prompt")))
+        return self._call(path, "worker", text, schema, options, worker.VARIANT)
+
+    def verify(
+        self,
+        path: str,
+        claim: object,
+        rubric: str,
+        lens: str | None,
+        options: AgentOptions,
+    ) -> Call:
+        """Return a verifier's call; a handle as the claim goes into its fence."""
+        shown = _segment(claim, "claim")
+        words = _plain(rubric, "verifier.rubric"), lens and _plain(lens, "verifier.lens")
+        text = assemble("verifier", verifier.segments(shown, words[0], words[1]))
+        call = self._call(
+            path, "verifier", text, _VERDICT, options, verifier.VARIANT, claim=shown.text
+        )
+        call.integrity = shown.integrity
+        return call
+
+    def read(
+        self, path: str, untrusted: object, question: str, schema: str | None, options: AgentOptions
+    ) -> Call:
+        """Return a reader's call: what it reads is untrusted, whoever wrote it."""
+        shown = Segment(_segment(untrusted, "untrusted").text, UNTRUSTED, "untrusted", "a reader")
+        text = assemble("reader", reader.segments(shown, _plain(question, "reader.question")))
+        call = self._call(path, "reader", text, schema, options, reader.VARIANT)
+        call.integrity = UNTRUSTED
+        return call
+
+    def judge(
+        self, path: str, texts: Sequence[object], by: str, ask: Question, options: AgentOptions
+    ) -> Call:
+        """Return a judge's call about *texts*, in the order shown."""
+        shown = [_segment(text, "item").text for text in texts]
+        prompt = assemble("judge", judge_segments(ask, _plain(by, "judge.by"), shown))
+        items = list(_ids(options)) or shown
+        call = self._call(path, "judge", prompt, None, options, JUDGED, by=by, items=items)
+        call.task, call.integrity = str(ask), UNTRUSTED
+        return call
+
+    def _call(
+        self,
+        path: str,
+        role: str,
+        prompt: str,
+        schema: str | None,
+        options: AgentOptions,
+        variant: str,
+        **more: object,
+    ) -> Call:
+        model = options.get("model") or self._model
+        if self._models is not None and model not in self._models:
+            raise UsageError(f"there is no simulated model {model!r}: {', '.join(self._models)}")
+        timeout_s = options.get("timeout_s")
+        return Call(
+            path=path,
+            role=role,
+            prompt=prompt,
+            model=model,
+            phase=here().phase,
+            label=options.get("label") or prompt[:_LABEL],
+            schema=schema,
+            room=options.get("max_tokens"),
+            effort=options.get("effort"),
+            timeout_us=None if timeout_s is None else round(timeout_s * 1e6),
+            task=options.get("task"),
+            spec=_spec(path, role, options, variant, more),
+        )
+
+
+_VERDICT: Final = json.dumps(verifier.SCHEMA, sort_keys=True, separators=(",", ":"))
+_TASKS: Final = {"worker": "answer", "verifier": "verify", "reader": "read", "judge": "pair"}
+
+
+def _spec(
+    path: str, role: str, options: AgentOptions, variant: str, more: Mapping[str, object]
+) -> str:
+    """Return the call spec. Who names no repetition gets one for each place in the workflow."""
+    repeat = options.get("repeat")
+    spec: dict[str, object] = {
+        "role": role,
+        "task": options.get("task") or _TASKS[role],
+        "about": list(_ids(options)),
+        "variant": options.get("variant") or variant,
+        "repeat": int(text_key(path) >> 2) if repeat is None else repeat,
+        **{name: value for name, value in options.items() if name in _SPEC},
+        **more,
+    }
+    return json.dumps(spec)
+
+
+def _ids(options: AgentOptions) -> Sequence[str]:
+    about = options.get("about", ())
+    return (about,) if isinstance(about, str) else about
+
+
+def _plain(text: object, sink: str) -> str:
+    """Return *text* for a privileged place of a prompt: a handle may not stand there."""
+    if isinstance(text, Handle):
+        raise TaintError(f"handle {text.name} ({text.source})", sink)
+    if not isinstance(text, str):
+        raise UsageError(f"{sink} is a {type(text).__name__}, and must be a text")
+    if not text.strip():
+        raise UsageError(f"{sink} is empty")
+    return text
+
+
+def _segment(value: object, tag: str) -> Segment:
+    """Return what goes inside a fence: a text, a value as JSON, or what a handle stands for."""
+    if isinstance(value, Handle):
+        return Segment(text_of(value), UNTRUSTED, tag, value.source)
+    if isinstance(value, BaseModel):
+        return Segment(value.model_dump_json(), TRUSTED, tag)
+    if isinstance(value, str):
+        return Segment(value, TRUSTED, tag)
+    return Segment(json.dumps(value), TRUSTED, tag)
+
+
+def raise_for(reply: Reply, call: Call) -> None:
+    """Raise AgentError where *reply* holds no answer."""
+    if reply.status != "ok":
+        raise AgentError(call.path, reply.status, reply.reason)

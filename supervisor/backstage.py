@@ -1,0 +1,197 @@
+"""What stands behind the verbs of a Run, in the workflow's own thread."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from ..actors.errors import RunFailedError, UsageError
+from .agents import Clerk
+from .budget import Budget
+from .desk import Desk, Halted, Inquiry
+from .outbox import Call, Outbox, Reply
+from .paths import enter, here
+from .virtual_loop import VirtualLoop
+
+T = TypeVar("T")
+
+_EVENTS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A budget and what is spent of it; what has no cap has nothing `left` to say."""
+
+    caps: Budget
+    tokens: int
+    nanousd: int
+    agents: int
+
+    @property
+    def tokens_left(self) -> int | None:
+        """Tokens that may still be spent; None without a cap."""
+        return None if self.caps.tokens is None else max(self.caps.tokens - self.tokens, 0)
+
+    @property
+    def usd_left(self) -> float | None:
+        """Dollars that may still be spent; None without a cap."""
+        return None if self.caps.nanousd is None else max(self.caps.nanousd - self.nanousd, 0) / 1e9
+
+    @property
+    def agents_left(self) -> int | None:
+        """Agents that may still be asked; None without a cap."""
+        return None if self.caps.agents is None else max(self.caps.agents - self.agents, 0)
+
+
+class Backstage:
+    """Carries calls and steps between a workflow's loop and its supervisor's."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        supervisor: asyncio.AbstractEventLoop,
+        *,
+        model: str,
+        spent: Callable[[], Spent],
+    ) -> None:
+        self.desk, self.clerk, self.spent = desk, Clerk(model), spent
+        self.loop = asyncio.get_running_loop()
+        self.virtual = self.loop if isinstance(self.loop, VirtualLoop) else None
+        self.paused: asyncio.Future[Halted] = self.loop.create_future()
+        self.broken: asyncio.Future[None] = self.loop.create_future()
+        self.outbox = Outbox(self.loop, self._send, self._halted)
+        self._supervisor = supervisor
+        self._why: Halted | None = None
+
+    async def ask(self, call: Call) -> Reply:
+        """Return the reply to *call*, at its time."""
+        return await self.outbox.post(call)
+
+    async def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return what *work* comes to on the supervisor's loop; no virtual time passes."""
+        if self.virtual is None:
+            return await self._over(work)
+        with self.virtual.held():
+            return await self._over(work)
+
+    def pause(self, why: Halted) -> None:
+        """End the workflow for now, once the calls that are out have come back; any thread may."""
+        self.loop.call_soon_threadsafe(self._halted, why)
+
+    def skip(self, label: str) -> None:
+        """End the agents of *label*; any thread may."""
+        self.loop.call_soon_threadsafe(self.outbox.skip, label)
+
+    def event(self, kind: str, text: str) -> None:
+        """Add a line to the run's events."""
+        self.desk.event(kind, text)
+
+    def now(self, path: str) -> float:
+        """Return the time of the run; on a real clock, what it was here in an earlier life."""
+        if self.virtual is not None:
+            return self.virtual.time()
+        known = self.desk.recall(path, "")
+        if known is not None:
+            return float(known["value"])
+        now = self.desk.clock.epoch()
+        self.desk.note({"t": "now", "p": path, "h": "", "value": now})
+        return now
+
+    async def inquire(self, inquiry: Inquiry) -> str:
+        """Return the user's answer, remembered or asked for now."""
+        key = digest([inquiry.question, inquiry.options])
+        inquiry = replace(inquiry, key=key)
+        known = self.desk.recall(inquiry.path, key)
+        if known is not None:
+            return str(known["value"])
+        answer = await self.do(self.desk.inquire(inquiry))
+        if answer is None:
+            self.pause("question")
+            await asyncio.Future()  # the workflow is taken back from here
+            raise AssertionError("unreachable")
+        await self.record({"t": "ask", "p": inquiry.path, "h": key, "value": answer})
+        return answer
+
+    async def record(self, record: Mapping[str, Any]) -> None:
+        """Have *record* journaled; returns once that is durable."""
+        await self.do(self.desk.record(record))
+
+    async def nested(
+        self, path: str, script: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any
+    ) -> T:
+        """Run *script* as a part of this workflow; raises UsageError inside another such part."""
+        if "/workflow:" in here().path:
+            raise UsageError(f"a workflow inside a workflow cannot start another ({path})")
+        return await self.within(path, script, *args, **kwargs)
+
+    async def within(
+        self, path: str, script: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any
+    ) -> T:
+        """Run *script* in a branch at *path*."""
+        branch = here()
+        enter(branch.child(path))
+        try:
+            return await script(*args, **kwargs)
+        finally:
+            enter(branch)
+
+    def close(self) -> None:
+        """Hand over what is known of the last agents."""
+        self._report(at_least=1)
+
+    async def _over(self, work: Coroutine[Any, Any, T]) -> T:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._supervisor))
+
+    def _send(self, requests: pa.RecordBatch) -> None:
+        asyncio.run_coroutine_threadsafe(self._dispatch(requests), self._supervisor)
+
+    async def _dispatch(self, requests: pa.RecordBatch) -> None:
+        """On the supervisor's loop: have *requests* answered, and hand each piece over."""
+        try:
+            await self.desk.ask_agents(requests, self._deliver)
+        except BaseException as error:
+            self._tell(self._break, error)
+        finally:
+            self._tell(self._answered)
+
+    def _deliver(self, replies: pa.RecordBatch) -> None:
+        self._tell(self.outbox.take, replies)
+
+    def _tell(self, function: Callable[..., None], *args: object) -> None:
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(function, *args)
+
+    def _answered(self) -> None:
+        self.outbox.sent()
+        self._report(at_least=_EVENTS_AT_ONCE)
+        self._end_if_idle()
+
+    def _report(self, *, at_least: int) -> None:
+        if len(self.outbox.ended) >= at_least:
+            ended, self.outbox.ended = self.outbox.ended, []
+            self.desk.agents(ended)
+
+    def _break(self, error: BaseException) -> None:
+        if not self.broken.done():
+            self.broken.set_exception(
+                error if isinstance(error, Exception) else RunFailedError(str(error))
+            )
+
+    def _halted(self, why: str) -> None:
+        self._why = self._why or why  # type: ignore[assignment]  # one of Halted's words
+        self.loop.call_soon(self._end_if_idle)
+
+    def _end_if_idle(self) -> None:
+        if self._why is not None and not self.outbox.is_out and not self.paused.done():
+            self.paused.set_result(self._why)
+
+
+def digest(value: Any) -> str:  # Any: JSON
+    """Return a short hash of *value*: what must be the same for a record to be used again."""
+    import json
+
+    text = json.dumps(value, sort_keys=True, default=str)
+    return blake2b(text.encode(), digest_size=16).hexdigest()

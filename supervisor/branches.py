@@ -1,0 +1,134 @@
+"""Branches of a workflow: side by side with a barrier, or each item through its own stages."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any, Final, Literal, TypeVar
+
+from .paths import Branch, here, inside
+from .results import Failure, Results
+
+T = TypeVar("T")
+OnError = Literal["null", "raise", "collect"]
+Tell = Callable[[str, str], None]
+"""Told that a branch failed: an event's kind, and its text."""
+Thunk = Callable[[], Awaitable[T]] | Awaitable[T]
+
+_MOST_ARGUMENTS: Final = 3
+
+
+async def gather(
+    tell: Tell, thunks: Iterable[Thunk[Any]], *, path: str, on_error: OnError
+) -> Any:  # Any: a list or Results, as the overloads of Run.parallel say
+    """Run *thunks* side by side, and return what they came to, in their order.
+
+    A branch that raises takes nobody down: its place holds None, or, with `collect`, it is listed
+    in the Results; with `raise` the first error is raised once all have ended. It is counted.
+    """
+    branch = here()
+    tasks = [
+        _start(_called(thunk), branch.child(f"{path}[{place}]"))
+        for place, thunk in enumerate(thunks)
+    ]
+    return _sorted(await _ended(tell, tasks), on_error)
+
+
+async def flow(
+    tell: Tell,
+    items: Sequence[Any],
+    stages: Sequence[Callable[..., Any]],
+    *,
+    path: str,
+    on_error: OnError,
+) -> Any:  # Any: a list or Results, as the overloads of Run.pipeline say
+    """Send each of *items* through all *stages*, no item waiting for another; as `gather` else.
+
+    A stage is called with what the one before returned, the item, and its place; it may take fewer.
+    """
+    branch = here()
+    takes = [_arguments(stage) for stage in stages]
+
+    async def through(item: Any, place: int) -> Any:
+        value = item
+        for number, (stage, most) in enumerate(zip(stages, takes, strict=True)):
+            within = branch.child(f"{path}[{place}]/stage:{number + 1}")
+            step = _start(_staged(stage, (value, item, place)[:most]), within)
+            try:
+                value = await step
+            except asyncio.CancelledError:
+                step.cancel()
+                raise
+        return value
+
+    tasks = [
+        _start(through(item, place), branch.child(f"{path}[{place}]"))
+        for place, item in enumerate(items)
+    ]
+    return _sorted(await _ended(tell, tasks), on_error)
+
+
+def _start(work: Coroutine[Any, Any, T], branch: Branch) -> "asyncio.Task[T]":
+    return asyncio.Task(work, loop=asyncio.get_running_loop(), context=inside(branch))
+
+
+async def _called(thunk: Thunk[Any]) -> Any:
+    return await (thunk() if callable(thunk) else thunk)
+
+
+async def _staged(stage: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    value = stage(*arguments)
+    return await value if inspect.isawaitable(value) else value
+
+
+async def _ended(tell: Tell, tasks: list["asyncio.Task[Any]"]) -> list[Any]:
+    """Return each task's value, or its Failure; a workflow that is taken back takes all along."""
+    try:
+        if tasks:
+            await asyncio.wait(tasks)
+    except asyncio.CancelledError:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+    return [_outcome(tell, task, place) for place, task in enumerate(tasks)]
+
+
+def _outcome(tell: Tell, task: "asyncio.Task[Any]", place: int) -> Any:
+    if task.cancelled():
+        error: BaseException | None = asyncio.CancelledError("cancelled")
+    else:
+        error = task.exception()
+    if error is None:
+        return task.result()
+    if not isinstance(error, Exception | asyncio.CancelledError):
+        raise error
+    why = f"{type(error).__name__}: {error}"
+    tell("branch_failed", f"branch {place}: {why}")
+    return Failure(place, why, error if isinstance(error, Exception) else None)
+
+
+def _sorted(outcomes: list[Any], on_error: OnError) -> Any:
+    if on_error == "collect":
+        return Results.of(outcomes)
+    if on_error == "raise":
+        for outcome in outcomes:
+            if isinstance(outcome, Failure):
+                raise outcome.error or asyncio.CancelledError(outcome.why)
+    return [None if isinstance(outcome, Failure) else outcome for outcome in outcomes]
+
+
+def _arguments(stage: Callable[..., Any]) -> int:
+    """Return how many arguments *stage* takes by position, three at most."""
+    try:
+        parameters = inspect.signature(stage).parameters.values()
+    except (TypeError, ValueError):  # some of C's functions cannot say
+        return 1
+    if any(each.kind is each.VAR_POSITIONAL for each in parameters):
+        return _MOST_ARGUMENTS
+    by_position = [
+        each
+        for each in parameters
+        if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+    ]
+    needed = [each for each in by_position if each.default is each.empty]
+    return min(max(len(needed), min(len(by_position), 1)), _MOST_ARGUMENTS)

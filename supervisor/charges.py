@@ -1,0 +1,154 @@
+"""The charge journal: what was asked of models that cost money, and what came back.
+
+INTENT is durable before a request leaves, RESULT (with usage and answer) before anybody sees the
+answer. An intent without its settlement may have been charged: it counts in full, and is listed.
+"""
+
+import json
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+from ..actors.answers import Asked, parse_answer
+from ..actors.models.replies import Reply
+from ..actors.models.wire import Usage
+from .blobs import Blobs
+from .budget import NOTHING, Amount
+from .journal import Journal
+
+CHARGES: Final = "charges.journal"
+BLOBS: Final = "blobs"
+
+_SHAPING: Final = ("role", "model", "effort", "prompt", "output_schema", "task")
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a call is known by: its place in the workflow, and a hash of all that shapes its answer.
+
+    The hash covers role, model, effort, prompt (the version of each role's words is part of it),
+    schema and question; no limits and no prices.
+    """
+
+    path: str
+    key: str
+
+    @classmethod
+    def of(cls, row: Record) -> "Identity":
+        """Return the identity of a request, given as a row of REQUESTS."""
+        shaping = json.dumps([row.get(name) for name in _SHAPING]).encode()
+        path = row.get("path") or ""
+        if path.endswith("[]"):  # bulk: one path a batch, and the row's number in it
+            path = f"{path[:-1]}{row['call_id'] & 0xFFFFFFFF}]"
+        return cls(path, blake2b(shaping, digest_size=16).hexdigest())
+
+
+@dataclass(slots=True)
+class Past:
+    """What a journal says was spent, and which answers can be used again."""
+
+    spent: Amount = NOTHING
+    open: dict[tuple[str, str, int], Amount] = field(default_factory=dict)
+    answers: dict[tuple[str, str], Record] = field(default_factory=dict)
+    by_key: "defaultdict[str, deque[str]]" = field(default_factory=lambda: defaultdict(deque))
+
+    def take_in(self, record: Record) -> None:
+        """Learn from one more record, in the order they were written."""
+        at = (record["p"], record["h"], record["k"])
+        if record["t"] == "intent":
+            self.open[at] = Amount(*record["r"])
+            return
+        self.open.pop(at, None)
+        self.spent += Amount(*record["s"])
+        if record["t"] == "result" and record["status"] == "ok":
+            self.answers[at[:2]] = record
+            self.by_key[record["h"]].append(record["p"])
+
+    def find(self, call: Identity) -> Record | None:
+        """Return the unused answer of this very call, or else of one just like it, and use it."""
+        found = self.answers.pop((call.path, call.key), None)
+        same = self.by_key.get(call.key)
+        while found is None and same:
+            found = self.answers.pop((same.popleft(), call.key), None)
+        return found
+
+    @property
+    def spent_at_most(self) -> Amount:
+        """What was spent if every open intent was charged in full."""
+        return sum(self.open.values(), self.spent)
+
+
+class Charges:
+    """The gateway's journal; without a folder it only forgets."""
+
+    def __init__(self, journal: Journal | None = None, past: Past | None = None) -> None:
+        self._journal = journal
+        self.past = past or Past()
+        self.reused = 0
+        self.unsettled = [path for path, _, _ in self.past.open]
+        """The paths of calls that may have been charged without an answer."""
+
+    @classmethod
+    def open(cls, folder: Path | None) -> "Charges":
+        """Open the journal in *folder*; raises JournalCorruptError where it is damaged."""
+        if folder is None:
+            return cls()
+        journal = Journal.open(folder / CHARGES, Blobs(folder / BLOBS))
+        past = Past()
+        for record in journal.records:
+            past.take_in(record)
+        return cls(journal, past)
+
+    def answered(self, call_id: int, call: Identity, asked: Asked) -> Reply | None:
+        """Return the reply that was paid for before, if there is one to use; it costs nothing."""
+        record = self.past.find(call)
+        if record is None:
+            return None
+        self.reused += 1
+        answer = parse_answer(asked, record["answer"])
+        return Reply(call_id, "ok", "reused", asked, answer, served_model=record["m"])
+
+    async def intend(self, call: Identity, attempt: int, bound: Amount) -> None:
+        """Note that a request is about to leave; returns once that is durable."""
+        if self._journal is not None:
+            record = {"t": "intent", "p": call.path, "h": call.key, "k": attempt}
+            await self._journal.append({**record, "r": _flat(bound)})
+
+    def settle(self, call: Identity, attempt: int, actual: Amount) -> None:
+        """Note what an attempt that is not the call's last came to."""
+        if self._journal is not None:
+            record = {"t": "settled", "p": call.path, "h": call.key, "k": attempt}
+            self._journal.write({**record, "s": _flat(actual)})
+
+    async def conclude(self, call: Identity, attempt: int, actual: Amount, reply: Reply) -> None:
+        """Note how a call ended; returns once that is durable."""
+        if self._journal is None:
+            return
+        record = {"t": "result", "p": call.path, "h": call.key, "k": attempt, "s": _flat(actual)}
+        told = {"status": reply.status, "reason": reply.reason, "answer": reply.answer}
+        usage = {"u": _counts(reply.usage), "c": reply.cost_nanousd, "m": reply.served_model}
+        await self._journal.append({**record, **told, **usage})
+
+    async def close(self) -> None:
+        """Close the journal."""
+        if self._journal is not None:
+            await self._journal.close()
+
+
+def _flat(amount: Amount) -> list[int]:
+    return [amount.tokens, amount.nanousd, amount.agents]
+
+
+def _counts(usage: Usage) -> list[int]:
+    return [
+        usage.tokens_in,
+        usage.tokens_out,
+        usage.thinking,
+        usage.cache_write,
+        usage.cache_read,
+    ]

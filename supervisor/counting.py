@@ -1,0 +1,83 @@
+"""What a run's calls came to, counted as replies come in."""
+
+from collections import Counter
+from typing import Final
+
+import pyarrow as pa
+
+from ..actors.answers import SILENT_CALLS
+from ..actors.tables import UNASKED
+from .desk import Halted
+from .gateway import Spending
+from .orders import Tally
+from .purse import Purse
+
+_TOKENS: Final = ("tokens_in", "tokens_out", "tokens_cache_write", "tokens_cache_read")
+
+
+class Count:
+    """Takes replies into a tally and a purse, and hears when a judge says nothing usable."""
+
+    def __init__(self, tally: Tally, purse: Purse) -> None:
+        self.tally, self._purse = tally, purse
+        self._silent = 0
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether too many calls in a row had no usable answer."""
+        return self._silent >= SILENT_CALLS
+
+    def take(self, replies: pa.RecordBatch, halted: Halted | None) -> None:
+        """Count *replies*; once the run is *halted* by its budget, what is cancelled is over it."""
+        tally = self.tally
+        tokens = sum(int(pa.compute.sum(replies.column(name)).as_py() or 0) for name in _TOKENS)
+        sent = int((replies.column("attempts").to_numpy() > 0).sum())
+        costs = replies.column("cost_nanousd")
+        tally.is_priced = tally.is_priced and not _has_unpriced(replies)
+        nanousd = int(pa.compute.sum(costs).as_py() or 0)
+        tally.calls += sent
+        tally.tokens += tokens
+        tally.nanousd += nanousd
+        endings = [replies.column(name).to_pylist() for name in ("status", "reason")]
+        statuses = Counter(endings[0])
+        del statuses["ok"]
+        if halted == "budget":  # a gateway that is drained knows not why
+            statuses["over_budget"] += statuses.pop("cancelled", 0)
+        tally.missing = dict(Counter(tally.missing) + +statuses)
+        told = zip(*endings, strict=True)
+        causes = Counter(word for status, word in told if word and status not in _UNEXPLAINED)
+        tally.causes = dict(Counter(tally.causes) + causes)
+        self._purse.spend(tokens=tokens, nanousd=nanousd, agents=sent)
+        self._listen(endings[0])
+
+    def _listen(self, statuses: list[str]) -> None:
+        for status in statuses:
+            if status not in UNASKED:
+                self._silent = 0 if status == "ok" else self._silent + 1
+
+
+_UNEXPLAINED: Final = UNASKED | {"ok"}
+
+
+def _has_unpriced(replies: pa.RecordBatch) -> bool:
+    """Whether a reply that was sent has no known cost; one used again costs nothing."""
+    costs = replies.column("cost_nanousd")
+    if not costs.null_count:
+        return False
+    reused = pa.compute.equal(replies.column("reason").cast(pa.string()), "reused").fill_null(False)
+    return int(costs.filter(pa.compute.invert(reused)).null_count) > 0
+
+
+def take_ledger(tally: Tally, spending: Spending) -> None:
+    """Count what the gateway counted: attempts that nobody answered were paid for, too."""
+    tally.calls = spending.agents
+    tally.tokens = spending.tokens
+    tally.is_priced = spending.cost_nanousd is not None
+    tally.nanousd = spending.cost_nanousd or 0
+    tally.unknown, tally.overruns = spending.unknown, spending.overruns
+    tally.broken = spending.broken
+    tally.is_simulated = spending.is_simulated
+    tally.served_models = list(spending.served_models)
+    tally.persistent_share = (spending.declared or {}).get("persistent_share")
+    tally.reused = spending.reused
+    tally.unsettled = list(spending.unsettled)

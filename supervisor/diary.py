@@ -1,0 +1,56 @@
+"""The run journal: paths and keys, answers of the user, what tools returned, what was waited for.
+
+No model's answer is in it: those are in the charge journal, or can be computed again.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from .blobs import Blobs
+from .charges import BLOBS
+from .journal import Journal
+
+DIARY: Final = "run.journal"
+
+
+class Diary:
+    """What a run wrote down in its earlier lives, and writes down in this one."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._known = {
+            (record["p"], record["h"]): record for record in journal.records if "p" in record
+        }
+        self._loop = asyncio.get_running_loop()
+        self.recalled = 0
+
+    @classmethod
+    async def open(cls, folder: Path) -> "Diary":
+        """Open the journal in *folder*; raises JournalCorruptError where it is damaged."""
+        blobs = Blobs(folder / BLOBS)
+        return cls(await asyncio.to_thread(Journal.open, folder / DIARY, blobs))
+
+    @property
+    def lives(self) -> int:
+        """How often the run has been started before."""
+        return sum(record["t"] == "begun" for record in self._journal.records)
+
+    def recall(self, path: str, key: str) -> Mapping[str, Any] | None:
+        """Return what was written for *path* under the same *key*."""
+        found = self._known.get((path, key))
+        self.recalled += found is not None
+        return found
+
+    def note(self, record: Mapping[str, Any]) -> None:
+        """Write *record* soon; any thread may."""
+        self._loop.call_soon_threadsafe(self._journal.write, record)
+
+    async def record(self, record: Mapping[str, Any]) -> None:
+        """Write *record*; returns once it is durable."""
+        await self._journal.append(record)
+
+    async def close(self) -> None:
+        """Close the journal."""
+        await self._journal.close()

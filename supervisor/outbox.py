@@ -1,0 +1,220 @@
+"""The row plane, as a workflow sees it: calls made in one tick of its loop leave as one batch."""
+
+import asyncio
+import itertools
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pyarrow as pa
+
+from ..actors.tables import INPUT, PROGRAM, REQUESTS, TRUSTED, batch
+from .virtual_loop import VirtualLoop
+
+WINDOW: Final = 50_000
+"""Calls out at once, at most: those behind them wait as rows, in the order they were made."""
+
+HALTING: Final = frozenset(("cancelled", "over_budget"))
+
+
+@dataclass(slots=True)
+class Call:
+    """One agent: what it is asked, where, and what waits for its reply."""
+
+    path: str
+    role: str
+    prompt: str
+    model: str
+    phase: str
+    label: str
+    schema: str | None = None
+    room: int | None = None
+    effort: str | None = None
+    timeout_us: int | None = None
+    task: str | None = None
+    spec: str | None = None
+    integrity: int = TRUSTED
+    number: int = 0
+    reply: "asyncio.Future[Reply]" = field(init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How a call ended, as its verb sees it."""
+
+    status: str
+    reason: str | None = None
+    answer: str | None = None
+    grade: int | None = None
+    order: tuple[int, ...] | None = None
+
+
+Send = Callable[[pa.RecordBatch], None]
+"""Hands a batch of requests of one role and label to the supervisor."""
+
+_COLUMNS: Final = ("call_id", "status", "reason", "answer", "grade", "order")
+_DURATIONS: Final = ("ttft_us", "decode_us")
+_LEDGER: Final = ("tokens_in", "tokens_out", "cost_nanousd", "served_model")
+
+
+class Outbox:
+    """Sends calls off in batches, and gives each its reply at its time on the workflow's clock.
+
+    A reply that says the run was halted wakes nobody: *pause* is told why, and the call is asked
+    again when the run is resumed.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, send: Send, pause: Callable[[str], None]
+    ) -> None:
+        self._loop, self._send, self._pause = loop, send, pause
+        self._virtual = loop if isinstance(loop, VirtualLoop) else None
+        self._numbers = itertools.count()
+        self._waiting: deque[Call] = deque()
+        self._out: dict[int, Call] = {}
+        self._skipped: set[str] = set()
+        self._is_flushing = False
+        self.ended: list[dict[str, Any]] = []
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def is_out(self) -> bool:
+        """Whether calls have left whose replies are not in."""
+        return bool(self._out)
+
+    def post(self, call: Call) -> "asyncio.Future[Reply]":
+        """Take *call*; returns the reply to come."""
+        virtual = self._virtual
+        call.number = next(self._numbers) if virtual is None else virtual.next_call()
+        call.reply = self._loop.create_future()
+        if call.label in self._skipped:
+            self._end(call, Reply("skipped", "stopped"))
+            return call.reply
+        self._waiting.append(call)
+        if not self._is_flushing:
+            self._is_flushing = True
+            self._loop.call_soon(self._flush)
+        return call.reply
+
+    def skip(self, label: str) -> None:
+        """End every call of *label*, now and later: its branch goes on without it."""
+        self._skipped.add(label)
+        for call in [*self._out.values(), *self._waiting]:
+            if call.label == label and not call.reply.done():
+                self._end(call, Reply("skipped", "stopped"))
+
+    def _flush(self) -> None:
+        self._is_flushing = False
+        leaving: dict[tuple[str, int], list[Call]] = {}
+        while self._waiting and len(self._out) < WINDOW:
+            call = self._waiting.popleft()
+            if call.reply.done():
+                continue
+            self._out[call.number] = call
+            leaving.setdefault((call.role, call.integrity), []).append(call)
+        for calls in leaving.values():
+            if self._virtual is not None:
+                self._virtual.hold()
+            self._send(requests_of(calls))
+
+    def take(self, replies: pa.RecordBatch) -> None:
+        """Take a piece of replies, on the workflow's loop."""
+        rows = zip(*(replies.column(name).to_pylist() for name in _COLUMNS), strict=True)
+        spans = [replies.column(name).to_pylist() for name in _DURATIONS]
+        ledger = zip(*(replies.column(name).to_pylist() for name in _LEDGER), strict=True)
+        for (number, *told), ttft, decode, paid in zip(rows, *spans, ledger, strict=True):
+            call = self._out.pop(number, None)
+            if call is None:
+                continue
+            duration = (ttft or 0) + (decode or 0)
+            self._log(call, told[0], told[1], duration, paid)
+            self._arrive(call, Reply(*told), duration)
+        if self._waiting and not self._is_flushing:
+            self._is_flushing = True
+            self._loop.call_soon(self._flush)
+
+    def sent(self) -> None:
+        """Take note that a batch has been answered in full."""
+        if self._virtual is not None:
+            self._virtual.release()
+
+    def _arrive(self, call: Call, reply: Reply, duration_us: int) -> None:
+        if call.reply.done():  # skipped, or taken back, meanwhile
+            return
+        if why := halting(reply):
+            self._pause(why)
+        elif self._virtual is None:
+            self._end(call, reply)
+        else:
+            self._await_its_time(call, reply, duration_us)
+
+    def _await_its_time(self, call: Call, reply: Reply, duration_us: int) -> None:
+        assert self._virtual is not None
+        done = self._virtual.perform(duration_us, call=call.number, timeout_us=call.timeout_us)
+
+        def end(done: "asyncio.Future[bool]") -> None:
+            if not done.cancelled() and not call.reply.done():
+                is_late = not done.result()
+                self._end(call, Reply("timeout", "deadline") if is_late else reply)
+
+        def take_back(waiting: "asyncio.Future[Reply]") -> None:
+            if waiting.cancelled():
+                done.cancel()
+
+        done.add_done_callback(end)
+        call.reply.add_done_callback(take_back)
+
+    def _end(self, call: Call, reply: Reply) -> None:
+        self.counts[reply.status] += 1
+        call.reply.set_result(reply)
+
+    def _log(
+        self, call: Call, status: str, reason: str | None, duration_us: int, paid: tuple[Any, ...]
+    ) -> None:
+        told = dict(zip(_LEDGER, paid, strict=True))
+        self.ended.append(
+            {
+                "path": call.path,
+                "role": call.role,
+                "label": call.label,
+                "phase": call.phase,
+                "status": status,
+                "reason": reason,
+                "duration_us": duration_us,
+                **told,
+            }
+        )
+
+
+def halting(reply: Reply) -> str | None:
+    """Return why a reply means that the run is halted, if it does."""
+    if reply.status in HALTING:
+        return "budget" if reply.status == "over_budget" else "interrupt"
+    if reply.status == "skipped":
+        return "breaker"
+    return None
+
+
+def requests_of(calls: list[Call]) -> pa.RecordBatch:
+    """Lay *calls* of one role and label out as REQUESTS."""
+    first = calls[0]
+    columns = {
+        "call_id": [call.number for call in calls],
+        "path": [call.path for call in calls],
+        "role": first.role,
+        "model": [call.model for call in calls],
+        "effort": [call.effort for call in calls],
+        "prompt": [call.prompt for call in calls],
+        "output_schema": [call.schema for call in calls],
+        "context_tokens": [len(call.prompt) // 4 for call in calls],
+        "max_tokens": [call.room for call in calls],
+        "timeout_us": [call.timeout_us for call in calls],
+        "attempt": 0,
+        "task": [call.task for call in calls],
+        "spec": [call.spec for call in calls],
+    }
+    provenance = PROGRAM if first.integrity == TRUSTED else INPUT
+    return batch(
+        REQUESTS, columns, rows=len(calls), integrity=first.integrity, provenance=provenance
+    )

@@ -1,0 +1,108 @@
+"""A workflow under way, on a loop of its own: virtual for simulated runs, the wall's for others."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from .backstage import Backstage, Spent
+from .desk import Desk, Halted
+from .paths import Branch, branching, enter
+from .run import Run
+from .virtual_loop import VirtualLoop
+from .workflow_thread import start_workflow
+
+Script = Callable[..., Coroutine[Any, Any, Any]]
+"""An async function whose first argument is the Run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A workflow's value, or why it is paused; *virtual_s* is what a simulated run took."""
+
+    value: Any = None
+    paused: Halted | None = None
+    virtual_s: float | None = None
+    failed: str | None = None
+    trace: str = ""
+
+
+class Performance:
+    """Runs one workflow in its own thread, and can end it from another."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        model: str,
+        spent: Callable[[], Spent],
+        seed: int,
+        slots: int | None,
+        is_virtual: bool,
+    ) -> None:
+        self._desk, self._model, self._spent, self._seed = desk, model, spent, seed
+        self._slots, self._is_virtual = slots, is_virtual
+        self._supervisor = asyncio.get_running_loop()
+        self._backstage: Backstage | None = None
+        self._early: list[Callable[[Backstage], None]] = []
+
+    def start(self, script: Script, args: Mapping[str, Any]) -> "Future[Ended]":
+        """Start *script* with *args*; returns what it ends with."""
+        return start_workflow(lambda: self._perform(script, args), self._loop)
+
+    def pause(self, why: Halted) -> None:
+        """End the workflow for now, once the calls that are out have come back."""
+        self._tell(lambda backstage: backstage.pause(why))
+
+    def skip(self, label: str) -> None:
+        """End the agents of *label*, now and later."""
+        self._tell(lambda backstage: backstage.skip(label))
+
+    def _tell(self, order: Callable[[Backstage], None]) -> None:
+        if self._backstage is None:
+            self._early.append(order)
+        elif not self._backstage.loop.is_closed():
+            order(self._backstage)
+
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return VirtualLoop(self._slots) if self._is_virtual else asyncio.new_event_loop()
+
+    async def _perform(self, script: Script, args: Mapping[str, Any]) -> Ended:
+        loop = asyncio.get_running_loop()
+        stage = Backstage(self._desk, self._supervisor, model=self._model, spent=self._spent)
+        self._supervisor.call_soon_threadsafe(self._begun, stage)
+        enter(Branch("", self._seed))
+        main = asyncio.Task(script(Run(stage, args), **args), loop=loop, name="workflow")
+        loop.set_task_factory(branching)  # type: ignore[arg-type]  # typeshed wants a Future
+        waits: set[asyncio.Future[Any]] = {main, stage.paused, stage.broken}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not main.done():
+                main.cancel()
+                await asyncio.wait([main])
+            stage.close()
+        for ending in (main, stage.broken, stage.paused):
+            ending.cancel()
+        return _ended(main, stage)
+
+    def _begun(self, stage: Backstage) -> None:
+        self._backstage = stage
+        for order in self._early:
+            order(stage)
+
+
+def _ended(main: "asyncio.Task[Any]", stage: Backstage) -> Ended:
+    took = stage.virtual.time() if stage.virtual is not None else None
+    if not main.cancelled():
+        error = main.exception()
+        if error is None:
+            return Ended(value=main.result(), virtual_s=took)
+        if not (stage.paused.done() and not stage.paused.cancelled()):
+            raise error
+    if stage.broken.done() and not stage.broken.cancelled():
+        raise stage.broken.exception() or AssertionError
+    if stage.paused.done() and not stage.paused.cancelled():
+        return Ended(paused=stage.paused.result(), virtual_s=took)
+    raise asyncio.CancelledError
