@@ -30,7 +30,7 @@ _GRADED: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Preference:
     """A judge's answer: a *grade* for pairs, or an *order* of places shown (from 0, best first)."""
 
     grade: int | None = None
@@ -52,6 +52,10 @@ Asked = Question | Typed
 """What a model is asked for: a judge's answer, or one of a type."""
 
 
+@overload
+def answer_schema(asked: Question) -> dict[str, Any]: ...
+@overload
+def answer_schema(asked: Asked) -> dict[str, Any] | None: ...
 def answer_schema(asked: Asked) -> dict[str, Any] | None:
     """Return the JSON Schema of an answer to *asked*; None where any text will do."""
     if isinstance(asked, Typed):
@@ -64,10 +68,10 @@ def answer_schema(asked: Asked) -> dict[str, Any] | None:
 
 
 @overload
-def parse_answer(asked: Question, text: str) -> Verdict: ...
+def parse_answer(asked: Question, text: str) -> Preference: ...
 @overload
 def parse_answer(asked: Typed, text: str) -> str: ...
-def parse_answer(asked: Asked, text: str) -> Verdict | str:
+def parse_answer(asked: Asked, text: str) -> Preference | str:
     """Read *text* as the answer to *asked*; raises InvalidAnswerError, which says why.
 
     A typed answer is returned as canonical JSON, or as the text that it is. A list with missing or
@@ -111,14 +115,14 @@ def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
 
 
-def _verdict(question: Question, value: Mapping[str, Any]) -> Verdict:
+def _verdict(question: Question, value: Mapping[str, Any]) -> Preference:
     if question.kind != "list":
         words = _PAIR if question.kind == "pair" else _GRADED
-        return Verdict(grade=words[value["verdict"]])
-    return Verdict(order=_prefix(value["order"]))
+        return Preference(grade=words[value["verdict"]])
+    return Preference(order=_prefix(value["order"]))
 
 
-def write_answer(question: Question, verdict: Verdict) -> str:
+def write_answer(question: Question, verdict: Preference) -> str:
     """Return *verdict* as the JSON that a judge would send."""
     if verdict.order is not None:
         return json.dumps({"order": [place + 1 for place in verdict.order]})

@@ -97,7 +97,7 @@ class InvalidAnswerError(CommediaError):
 class AgentError(CommediaError):
     """An agent ended without an answer: where, with which reply status, and why in a word."""
 
-    def __init__(self, path: str, status: str, reason: str | None = None) -> None:
+    def __init__(self, path: str, status: str, reason: str = "") -> None:
         super().__init__(path, status, reason)
         self.path, self.status, self.reason = path, status, reason
 

@@ -38,9 +38,10 @@ class Role(Actor):
 def open_model(play: Play, envelope: Envelope, context: Context) -> Model:
     """Return the model that *play* names: simulated here, or behind the gateway."""
     if play.model.is_simulated:
-        from .models.simulated_agents import SimulatedAgents  # only hosts that simulate need it
+        from .models.patient import Patient  # only hosts that simulate need these
+        from .models.simulated_agents import SimulatedAgents
 
-        return SimulatedAgents(play.model, World.of_batch(envelope.batch()))
+        return Patient(SimulatedAgents(play.model, World.of_batch(envelope.batch())))
     return gateway_model(play.gateway, context)
 
 

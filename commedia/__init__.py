@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .actors.answers import Verdict as Verdict
+    from .actors.answers import Preference as Preference
     from .actors.errors import AgentError as AgentError
     from .actors.errors import CommediaError as CommediaError
     from .actors.errors import UsageError as UsageError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .actors.simulation.judge import JudgeProfile as JudgeProfile
     from .actors.simulation.world import Thing as Thing
     from .actors.simulation.world import World as World
+    from .actors.verifier import Verdict as Verdict
     from .results import RankResult as RankResult
     from .run_result import RunResult as RunResult
     from .session import Session as Session
@@ -30,6 +31,7 @@ _HOMES = {
     "CommediaError": ".actors.errors",
     "Handle": ".actors.handle",
     "JudgeProfile": ".actors.simulation.judge",
+    "Preference": ".actors.answers",
     "RankResult": ".results",
     "Results": ".supervisor.results",
     "Run": ".supervisor.run",
@@ -37,7 +39,7 @@ _HOMES = {
     "Session": ".session",
     "Thing": ".actors.simulation.world",
     "UsageError": ".actors.errors",
-    "Verdict": ".actors.answers",
+    "Verdict": ".actors.verifier",
     "Workflow": ".supervisor.workflow",
     "World": ".actors.simulation.world",
     "workflow": ".supervisor.workflow",
@@ -49,6 +51,7 @@ __all__ = [
     "CommediaError",
     "Handle",
     "JudgeProfile",
+    "Preference",
     "RankResult",
     "Results",
     "Run",

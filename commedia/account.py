@@ -10,6 +10,7 @@ from .actors.answers import SILENT_CALLS
 from .actors.bracket import Progress, Stopped
 from .actors.models.prices import PRICED_AS, price_of
 from .jobs import Job
+from .models import source_of
 from .patterns.ranking.score import score_against
 from .patterns.tournament import Ranked
 from .results import RankResult, Status, digest, ranking_table, with_provenance
@@ -38,6 +39,7 @@ def open_account(job: Job, spec: RunSpec) -> None:
             "status": "running",
             "by": job.by,
             "model": job.model.name,
+            "model_source": source_of(job.model.script),
             "base_url": job.model.base_url,
             "simulated": job.model.is_simulated,
             "ask": str(job.question),

@@ -10,6 +10,7 @@ from typing import Any
 from .account import CAUSES
 from .actors.messages import ModelSpec
 from .actors.simulation.world import World
+from .models import source_of
 from .patterns.loops import Loop
 from .run_result import RunResult, RunStatus
 from .supervisor.budget import Budget
@@ -97,6 +98,7 @@ def _open(store: RunStore, launch: Launch, spec: RunSpec) -> None:
             "reference": launch.workflow.reference,
             "args": args,
             "model": launch.model.name,
+            "model_source": source_of(launch.model.script),
             "base_url": launch.model.base_url,
             "in_flight": launch.model.in_flight,
             "simulated": launch.model.is_simulated,

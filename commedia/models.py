@@ -21,6 +21,15 @@ def model_of(name: str | None) -> str | Script | None:
     return script
 
 
+def source_of(script: Script | None) -> str | None:
+    """Return where a scripted model can be found again; None where it cannot."""
+    code = getattr(script, "__code__", None)
+    name = getattr(script, "__qualname__", "<")
+    if code is None or "<" in name or not Path(code.co_filename).is_file():
+        return None
+    return f"{Path(code.co_filename).resolve()}:{name}"
+
+
 def world_of(source: str | None) -> World | None:
     """Return the world in *source*: JSON lines of things, or `FILE.py:NAME`; raises UsageError."""
     if source is None:

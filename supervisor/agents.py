@@ -6,15 +6,21 @@ from typing import Final, Literal, TypedDict
 
 from pydantic import BaseModel
 
-from ..actors import reader, verifier, worker
 from ..actors.errors import AgentError, TaintError, UsageError
 from ..actors.handle import Handle, text_of
 from ..actors.judge import VARIANT as JUDGED
 from ..actors.judge import segments as judge_segments
 from ..actors.prompts import Segment, assemble
 from ..actors.questions import Question
+from ..actors.reader import VARIANT as READ
+from ..actors.reader import segments as reader_segments
 from ..actors.simulation.keyed import text_key
 from ..actors.tables import TRUSTED, UNTRUSTED
+from ..actors.verifier import SCHEMA
+from ..actors.verifier import VARIANT as VERIFIED
+from ..actors.verifier import segments as verifier_segments
+from ..actors.worker import VARIANT as WORKED
+from ..actors.worker import segments as worker_segments
 from .outbox import Call, Reply
 from .paths import here
 
@@ -51,12 +57,13 @@ class Clerk:
     """Writes the calls of one run; *model* is what answers where no other is named."""
 
     def __init__(self, model: str, models: "frozenset[str] | None" = None) -> None:
-        self._model, self._models = model, models
+        self._models = models
+        self.model = model
 
     def work(self, path: str, prompt: str, schema: str | None, options: AgentOptions) -> Call:
         """Return a worker's call."""
-        text = assemble("worker", worker.segments(_plain(prompt, "worker.prompt")))
-        return self._call(path, "worker", text, schema, options, worker.VARIANT)
+        text = assemble("worker", worker_segments(_plain(prompt, "worker.prompt")))
+        return self._call(path, "worker", text, schema, options, WORKED)
 
     def verify(
         self,
@@ -69,10 +76,8 @@ class Clerk:
         """Return a verifier's call; a handle as the claim goes into its fence."""
         shown = _segment(claim, "claim")
         words = _plain(rubric, "verifier.rubric"), lens and _plain(lens, "verifier.lens")
-        text = assemble("verifier", verifier.segments(shown, words[0], words[1]))
-        call = self._call(
-            path, "verifier", text, _VERDICT, options, verifier.VARIANT, claim=shown.text
-        )
+        text = assemble("verifier", verifier_segments(shown, words[0], words[1]))
+        call = self._call(path, "verifier", text, _VERDICT, options, VERIFIED, claim=shown.text)
         call.integrity = shown.integrity
         return call
 
@@ -81,8 +86,8 @@ class Clerk:
     ) -> Call:
         """Return a reader's call: what it reads is untrusted, whoever wrote it."""
         shown = Segment(_segment(untrusted, "untrusted").text, UNTRUSTED, "untrusted", "a reader")
-        text = assemble("reader", reader.segments(shown, _plain(question, "reader.question")))
-        call = self._call(path, "reader", text, schema, options, reader.VARIANT)
+        text = assemble("reader", reader_segments(shown, _plain(question, "reader.question")))
+        call = self._call(path, "reader", text, schema, options, READ)
         call.integrity = UNTRUSTED
         return call
 
@@ -93,8 +98,9 @@ class Clerk:
         shown = [_segment(text, "item").text for text in texts]
         prompt = assemble("judge", judge_segments(ask, _plain(by, "judge.by"), shown))
         items = list(_ids(options)) or shown
-        call = self._call(path, "judge", prompt, None, options, JUDGED, by=by, items=items)
-        call.task, call.integrity = str(ask), UNTRUSTED
+        given: AgentOptions = {**options, "task": str(ask)}
+        call = self._call(path, "judge", prompt, None, given, JUDGED, by=by, items=items)
+        call.integrity = UNTRUSTED
         return call
 
     def _call(
@@ -107,7 +113,7 @@ class Clerk:
         variant: str,
         **more: object,
     ) -> Call:
-        model = options.get("model") or self._model
+        model = options.get("model") or self.model
         if self._models is not None and model not in self._models:
             raise UsageError(f"there is no simulated model {model!r}: {', '.join(self._models)}")
         timeout_s = options.get("timeout_s")
@@ -127,7 +133,7 @@ class Clerk:
         )
 
 
-_VERDICT: Final = json.dumps(verifier.SCHEMA, sort_keys=True, separators=(",", ":"))
+_VERDICT: Final = json.dumps(SCHEMA, sort_keys=True, separators=(",", ":"))
 _TASKS: Final = {"worker": "answer", "verifier": "verify", "reader": "read", "judge": "pair"}
 
 
@@ -178,4 +184,4 @@ def _segment(value: object, tag: str) -> Segment:
 def raise_for(reply: Reply, call: Call) -> None:
     """Raise AgentError where *reply* holds no answer."""
     if reply.status != "ok":
-        raise AgentError(call.path, reply.status, reply.reason)
+        raise AgentError(call.path, reply.status, reply.reason or "")

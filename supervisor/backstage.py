@@ -62,7 +62,7 @@ class Backstage:
         self.virtual = self.loop if isinstance(self.loop, VirtualLoop) else None
         self.paused: asyncio.Future[Halted] = self.loop.create_future()
         self.broken: asyncio.Future[None] = self.loop.create_future()
-        self.outbox = Outbox(self.loop, self._send, self._halted)
+        self.outbox = Outbox(self.loop, self._send, self._halted, self._break)
         self._supervisor = supervisor
         self._why: Halted | None = None
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from ..actors.answers import Verdict, parse_answer
+from ..actors.answers import Preference, parse_answer
 from ..actors.clock import Clock
 from ..actors.errors import InvalidAnswerError
 from ..actors.models.prices import Price, price_of
@@ -71,8 +71,8 @@ class Caller:
     queue: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def price_of(self, row: Mapping[str, Any]) -> Price | None:
-        """Return the price of the model that *row* names, or of the run's own."""
-        return price_of(row["model"]) if row.get("model") else self.price
+        """Return the price of the model that an agent's *row* names, or else of the run's own."""
+        return self.price if row.get("role") == "judge" else price_of(row["model"])
 
     async def reply(self, request: Request, sent: asyncio.Event) -> Reply:
         """Ask until a reply stands; *sent* is set when the first attempt leaves."""
@@ -202,11 +202,11 @@ class _Call:
             return 0
         return price.cost(usage.tokens_in, usage.tokens_out, usage.cache_write, usage.cache_read)
 
-    def _judge(self, attempt: Attempt) -> Verdict | str | GiveUp:
+    def _judge(self, attempt: Attempt) -> Preference | str | GiveUp:
         patience, is_reask = self._caller.patience, self._reasks > 0
         try:
             asked = self._request.question
-            verdict: Verdict | str = parse_answer(asked, attempt.text)
+            verdict: Preference | str = parse_answer(asked, attempt.text)
         except InvalidAnswerError as error:
             if is_reask:
                 patience.note(mended=False)
@@ -242,7 +242,7 @@ class _Call:
         while (left := until - clock.now()) > 0 and not desk.is_closed:
             await self._caller.bell.wait(left, clock)
 
-    def _end(self, ending: Verdict | str | GiveUp) -> Reply:
+    def _end(self, ending: Preference | str | GiveUp) -> Reply:
         reply = Reply(
             self._request.call_id,
             "ok",

@@ -25,10 +25,8 @@ from .admission import Desk, Window
 from .budget import Budget, Ledger
 from .calls import Caller, Tally
 from .charges import Charges, Identity
+from .outbox import REPLAY
 from .slots import Slots
-
-REPLAY: Final = "replay"
-"""The reason of a call that a run in mode replay would have had to ask."""
 
 PIECE_S: Final = 0.05
 """Replies travel in pieces: those of so many seconds together."""

@@ -9,11 +9,15 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from ..actors.errors import ReplayMissError
 from ..actors.tables import INPUT, PROGRAM, REQUESTS, TRUSTED, batch
 from .virtual_loop import VirtualLoop
 
 WINDOW: Final = 50_000
 """Calls out at once, at most: those behind them wait as rows, in the order they were made."""
+
+REPLAY: Final = "replay"
+"""The reason of a call that a run in mode replay would have had to ask."""
 
 HALTING: Final = frozenset(("cancelled", "over_budget"))
 
@@ -66,9 +70,13 @@ class Outbox:
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, send: Send, pause: Callable[[str], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        send: Send,
+        pause: Callable[[str], None],
+        end: Callable[[Exception], None],
     ) -> None:
-        self._loop, self._send, self._pause = loop, send, pause
+        self._loop, self._send, self._pause, self._give_up = loop, send, pause, end
         self._virtual = loop if isinstance(loop, VirtualLoop) else None
         self._numbers = itertools.count()
         self._waiting: deque[Call] = deque()
@@ -142,7 +150,9 @@ class Outbox:
     def _arrive(self, call: Call, reply: Reply, duration_us: int) -> None:
         if call.reply.done():  # skipped, or taken back, meanwhile
             return
-        if why := halting(reply):
+        if reply.reason == REPLAY:
+            self._give_up(ReplayMissError(call.path))
+        elif why := halting(reply):
             self._pause(why)
         elif self._virtual is None:
             self._end(call, reply)

@@ -16,7 +16,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, overlo
 
 import pyarrow as pa
 
-from ..actors.answers import Verdict as Preference
+from ..actors.answers import Preference
 from ..actors.bracket import Progress, Ranking
 from ..actors.handle import Handle
 from ..actors.output import output_of, schema_of
@@ -333,6 +333,11 @@ class Run:
     def budget(self) -> Spent:
         """What the run may spend, has spent, and has left."""
         return self._stage.spent()
+
+    @property
+    def model(self) -> str:
+        """The model that answers where no other is named."""
+        return self._stage.clerk.model
 
     @property
     def halted(self) -> Halted | None:

@@ -81,7 +81,8 @@ class ClaudeClient:
     async def attempt(self, request: Request, *, max_tokens: int, timeout_s: float) -> Attempt:
         """Send *request* as one HTTP request within a wall deadline of *timeout_s*."""
         strict = self._form.is_strict
-        model = request.row.get("model") or self._model
+        is_judge = request.row.get("role", "judge") == "judge"
+        model = self._model if is_judge else request.row["model"]
         schema = _strict_schema(request.question) if strict else None
         body = body_of(request, model=model, max_tokens=max_tokens, strict=schema)
         headers = await self._headers(request)

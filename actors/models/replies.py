@@ -6,7 +6,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from ..answers import Asked, Verdict, write_answer
+from ..answers import Asked, Preference, write_answer
 from ..questions import Question
 from ..tables import ANSWERS, CLOSED, REPLIES, batch, words
 from .wire import Usage
@@ -26,7 +26,7 @@ class Reply:
     status: str
     reason: str | None = None
     question: Asked | None = None
-    verdict: Verdict | str | None = None
+    verdict: Preference | str | None = None
     usage: Usage = NOTHING
     cost_nanousd: int | None = None
     served_model: str | None = None
@@ -45,7 +45,7 @@ class Reply:
 def reply_batch(replies: Sequence[Reply]) -> pa.RecordBatch:
     """Lay *replies* out as rows of REPLIES; a judge's answer is closed."""
     found = [reply.verdict for reply in replies]
-    verdicts = [each if isinstance(each, Verdict) else Verdict() for each in found]
+    verdicts = [each if isinstance(each, Preference) else Preference() for each in found]
     usages = [reply.usage for reply in replies]
     columns = {
         "call_id": [reply.call_id for reply in replies],

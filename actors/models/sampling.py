@@ -66,7 +66,8 @@ class _Sampler:
         items = self._resolved(schema.get("items", {}))
         if items.get("enum"):
             keys = mix(key, np.arange(len(items["enum"]), dtype=np.uint64))
-            return [items["enum"][place] for place in np.argsort(keys, kind="stable")]
+            order = np.argsort(keys, kind="stable")[: schema.get("maxItems")]
+            return [items["enum"][place] for place in order]
         least = int(schema.get("minItems", 0))
         count = max(least, 0 if depth >= _DEEPEST else min(2, int(schema.get("maxItems", 2))))
         return [self.value(items, _next(key, place), depth + 1) for place in range(count)]

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import BaseModel
 
-from ..answers import Asked, Typed, Verdict, parse_answer, write_answer
+from ..answers import Asked, Preference, Typed, parse_answer, write_answer
 from ..errors import InvalidAnswerError
 from ..messages import Script
 from ..prompts import estimate_tokens
@@ -20,7 +20,7 @@ from .wire import Attempt, Request, Usage, most_tokens_out
 class ScriptedModel:
     """The Model port in this process: answers with `reply(row)`, and remembers what it was asked.
 
-    The reply is a Verdict, JSON text or a dict; an exception is a failed call.
+    The reply is a Preference, JSON text or a dict; an exception is a failed call.
     """
 
     def __init__(self, reply: Script, *, reads_prompts: bool = True) -> None:
@@ -90,7 +90,7 @@ class ScriptedClient:
 
 
 def _text(asked: Asked, value: Any) -> str:  # Any: what a script returned
-    if isinstance(value, Verdict) and isinstance(asked, Question):
+    if isinstance(value, Preference) and isinstance(asked, Question):
         try:
             return write_answer(asked, value)
         except StopIteration:

@@ -22,7 +22,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..answers import Verdict, write_answer
+from ..answers import Preference, write_answer
 from ..errors import UsageError
 from ..messages import ModelSpec
 from ..prompts import estimate_tokens
@@ -122,8 +122,8 @@ class World:
         bench = Bench(self.profile, self.seed, by, self._utility, self._keys)
         found = bench.answer(question, shown, variant=variant, repeat=repeat)[0]
         if question.kind == "list":
-            return write_answer(question, Verdict(order=tuple(found.tolist())))
-        return write_answer(question, Verdict(grade=int(found)))
+            return write_answer(question, Preference(order=tuple(found.tolist())))
+        return write_answer(question, Preference(grade=int(found)))
 
 
 @dataclass(frozen=True, slots=True)

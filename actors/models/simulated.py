@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pyarrow as pa
 
-from ..answers import Verdict, write_answer
+from ..answers import Preference, write_answer
 from ..messages import ModelSpec
 from ..prompts import estimate_tokens
 from ..questions import Question
@@ -73,7 +73,7 @@ def most_answer_tokens(question: Question) -> int:
     if question.kind == "list":
         return _list_tokens(question.size)
     grades = range(-2, 3) if question.kind == "graded" else range(-1, 2)
-    return max(estimate_tokens(write_answer(question, Verdict(grade=g))) for g in grades)
+    return max(estimate_tokens(write_answer(question, Preference(grade=g))) for g in grades)
 
 
 def _typed(question: Question, answers: Ints) -> dict[str, pa.Array]:
@@ -87,13 +87,15 @@ def _answer_tokens(question: Question, answers: Ints) -> Ints:
     if question.kind == "list":
         return np.full(len(answers), _list_tokens(question.size), np.int64)
     grades = range(-2, 3) if question.kind == "graded" else range(-1, 2)
-    tokens = {g: estimate_tokens(write_answer(question, Verdict(grade=g))) for g in grades}
+    tokens = {g: estimate_tokens(write_answer(question, Preference(grade=g))) for g in grades}
     table = np.array([tokens.get(g, 0) for g in range(-2, 3)], np.int64)
     return table[answers + 2]
 
 
 def _list_tokens(size: int) -> int:
-    return estimate_tokens(write_answer(Question("list", size), Verdict(order=tuple(range(size)))))
+    return estimate_tokens(
+        write_answer(Question("list", size), Preference(order=tuple(range(size))))
+    )
 
 
 def _costs(tokens_in: Ints, tokens_out: Ints) -> Ints:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..answers import Verdict, write_answer
+from ..answers import Preference, write_answer
 from ..errors import UsageError
 from ..messages import ModelSpec
 from ..prompts import estimate_tokens
@@ -81,7 +81,7 @@ class Answered(NamedTuple):
 
     ending: int
     text: str | None
-    verdict: Verdict | None
+    verdict: Preference | None
     tokens_out: int
     thinking: int
     ttft_us: int
@@ -241,7 +241,7 @@ def _write(
 ) -> pa.RecordBatch:
     ends = [ENDINGS[one.ending] for one in found]
     is_ok = [one.ending == OK for one in found]
-    verdicts = [one.verdict or Verdict() for one in found]
+    verdicts = [one.verdict or Preference() for one in found]
     columns = {
         "call_id": requests.column("call_id"),
         "status": words(status for status, _ in ends),

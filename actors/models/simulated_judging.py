@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..answers import Verdict
+from ..answers import Preference
 from ..errors import UsageError
 from ..messages import ModelSpec
 from ..questions import Question
@@ -14,9 +14,9 @@ from ..simulation.keyed import Floats, Keys, mix, normal, text_key, text_keys
 from ..simulation.world import World
 
 
-def judged(spec: ModelSpec, world: World, calls: Sequence[CallSpec]) -> list[Verdict | None]:
+def judged(spec: ModelSpec, world: World, calls: Sequence[CallSpec]) -> list[Preference | None]:
     """Return the verdict of each of *calls*; None where a call spec is no question about items."""
-    found: list[Verdict | None] = [None] * len(calls)
+    found: list[Preference | None] = [None] * len(calls)
     groups: dict[tuple[str, str, str, int], list[int]] = {}
     for place, call in enumerate(calls):
         group = (call.task, call.by or "", call.variant, len(call.items))
@@ -48,7 +48,7 @@ def _verdicts(
     by: str,
     variant: str,
     calls: Sequence[CallSpec],
-) -> list[Verdict]:
+) -> list[Preference]:
     names = list(dict.fromkeys(name for call in calls for name in call.items))
     rows = {name: row for row, name in enumerate(names)}
     utility, keys = _known(world, names, seed=spec.seed, by=by)
@@ -57,8 +57,8 @@ def _verdicts(
     bench = Bench(spec.profile, spec.seed, by, utility, keys)
     answers = bench.answer(question, shown, variant=variant, repeat=repeat).tolist()
     if question.kind == "list":
-        return [Verdict(order=tuple(order)) for order in answers]
-    return [Verdict(grade=grade) for grade in answers]
+        return [Preference(order=tuple(order)) for order in answers]
+    return [Preference(grade=grade) for grade in answers]
 
 
 def _known(world: World, names: list[str], *, seed: int, by: str) -> tuple[Floats, Keys]:

@@ -77,7 +77,7 @@ def resume_run(
     with (
         quiet_stdout(keep=runtime == "inline") as out,
         Session(
-            model=model_of(model or data.get("model_source") or data.get("model")),
+            model=model_of(model or data.get("model_source")),
             base_url=base_url or data.get("base_url"),
             runtime=runtime,
             hosts=hosts or data.get("hosts"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commedia.actors.answers import Verdict, answer_schema, parse_answer, write_answer
+from commedia.actors.answers import Preference, answer_schema, parse_answer, write_answer
 from commedia.actors.errors import InvalidAnswerError
 from commedia.actors.questions import Question
 
@@ -27,18 +27,20 @@ DEEP = [500, 900, 960, 980, 990, 995, 1_000, 50_000]
 
 
 @st.composite
-def verdicts(draw: st.DrawFn) -> tuple[Question, Verdict]:
+def verdicts(draw: st.DrawFn) -> tuple[Question, Preference]:
     question = draw(QUESTIONS)
     if question.kind == "list":
         order = draw(st.permutations(range(question.size)))
-        return question, Verdict(order=tuple(order[: draw(st.integers(2, question.size))]))
+        return question, Preference(order=tuple(order[: draw(st.integers(2, question.size))]))
     most = 1 if question.kind == "pair" else 2
-    return question, Verdict(grade=draw(st.integers(-most, most)))
+    return question, Preference(grade=draw(st.integers(-most, most)))
 
 
 @LAWS
 @given(verdicts(), st.sampled_from(["{}", "```json\n{}\n```", "  ```\n{}```\n", "\n {} "]))
-def test_every_verdict_survives_being_written(asked: tuple[Question, Verdict], form: str) -> None:
+def test_every_verdict_survives_being_written(
+    asked: tuple[Question, Preference], form: str
+) -> None:
     question, verdict = asked
 
     assert parse_answer(question, form.replace("{}", write_answer(question, verdict))) == verdict
@@ -130,7 +132,7 @@ def test_a_broken_list_answer_is_invalid(places: str) -> None:
 def test_a_list_counts_up_to_the_first_repetition(places: str, order: tuple[int, ...]) -> None:
     verdict = parse_answer(LIST, f'{{"order": {places}}}')
 
-    assert repr(verdict) == repr(Verdict(order=order))  # 1.0 equals 1, and is no place
+    assert repr(verdict) == repr(Preference(order=order))  # 1.0 equals 1, and is no place
 
 
 @pytest.mark.parametrize("depth", DEEP)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from commedia.actors.actor import Actor, Context, Envelope, Ref
-from commedia.actors.answers import Verdict
+from commedia.actors.answers import Preference
 from commedia.actors.clock import ManualClock
 from commedia.actors.judge import TEMPLATES, VARIANT, Judge, TokenCount, segments
 from commedia.actors.messages import Answers, Ask, Attach, Done, ModelSpec, Trial
@@ -134,8 +134,10 @@ def test_a_model_that_reads_gets_the_prompt_and_its_spec(task: str) -> None:
 
 
 def test_the_gateways_replies_come_back_and_the_question_is_closed() -> None:
-    def prefers_two(row: Mapping[str, Any]) -> Verdict:
-        return Verdict(grade=1 if row["prompt"].index("two") < row["prompt"].index("four") else -1)
+    def prefers_two(row: Mapping[str, Any]) -> Preference:
+        return Preference(
+            grade=1 if row["prompt"].index("two") < row["prompt"].index("four") else -1
+        )
 
     stage = Stage(ScriptedModel(prefers_two))
     _, answers = replies_of(Judge(), stage, attach("claude-x"), ask("pair", (1, 3), (3, 1)))

@@ -1,19 +1,22 @@
 """The gateway pays once, never above the cap, and answers every row."""
 
 import asyncio
+from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from gateways import Here, Row, ask, opened, report, requests, scripted, send
 
-from commedia.actors.answers import SILENT_CALLS, Verdict
+from commedia.actors.answers import SILENT_CALLS, Preference
 from commedia.actors.clock import WallClock
 from commedia.actors.errors import PriceUnknownError
 from commedia.actors.messages import ModelSpec
 from commedia.actors.models.wire import Attempt, Usage
-from commedia.supervisor.budget import Amount, Budget
-from commedia.supervisor.gateway import Drain, Gateway, check_budget
+from commedia.supervisor.budget import Budget
+from commedia.supervisor.gateway import Drain, Gateway, Spending, check_budget
 
-FIRST = Verdict(grade=1)
+FIRST = Preference(grade=1)
 
 
 def test_every_row_is_answered_once_and_typed() -> None:
@@ -45,7 +48,7 @@ def test_a_list_is_answered_in_places_from_zero() -> None:
         (Attempt("timeout"), "timeout", "deadline"),
         ("first", "invalid", "not_json"),
         ({"verdict": "left"}, "invalid", "schema"),
-        (Verdict(order=(0, 1)), "invalid", "schema"),
+        (Preference(order=(0, 1)), "invalid", "schema"),
     ],
 )
 def test_a_call_without_an_answer_says_why(answer: object, status: str, reason: str) -> None:
@@ -57,7 +60,7 @@ def test_a_call_without_an_answer_says_why(answer: object, status: str, reason: 
 
 
 def test_a_script_that_raises_is_a_failed_call() -> None:
-    def script(row: Row) -> Verdict:
+    def script(row: Row) -> Preference:
         raise LookupError(row["call_id"])
 
     [reply], _ = scripted(script)
@@ -178,7 +181,7 @@ def test_a_call_asked_twice_is_paid_once() -> None:
     async def run() -> None:
         go = asyncio.Event()
 
-        async def script(row: Row) -> Verdict:
+        async def script(row: Row) -> Preference:
             asked.append(row["call_id"])
             await go.wait()
             return FIRST
@@ -208,7 +211,7 @@ def test_an_ask_taken_back_drops_what_has_not_left() -> None:
     async def run() -> None:
         go = asyncio.Event()
 
-        async def script(row: Row) -> Verdict:
+        async def script(row: Row) -> Preference:
             asked.append(row["call_id"])
             await go.wait()
             return FIRST
@@ -234,7 +237,7 @@ def test_a_drained_gateway_finishes_what_is_in_flight_and_sends_no_more() -> Non
     async def run() -> None:
         go, asked = asyncio.Event(), []
 
-        async def script(row: Row) -> Verdict:
+        async def script(row: Row) -> Preference:
             asked.append(row["call_id"])
             await go.wait()
             return FIRST
@@ -278,7 +281,7 @@ def test_a_drain_ends_long_waits() -> None:
 def test_never_more_than_in_flight_at_a_time() -> None:
     now, most = 0, 0
 
-    async def script(row: Row) -> Verdict:
+    async def script(row: Row) -> Preference:
         nonlocal now, most
         now += 1
         most = max(most, now)
@@ -308,14 +311,26 @@ def test_a_row_that_asks_nothing_fails_alone() -> None:
     assert spending.requests == 0
 
 
-def test_a_gateway_starts_from_what_was_spent_before() -> None:
-    async def run() -> None:
-        spec = ModelSpec(name="scripted", script=lambda row: FIRST)
-        gateway = Gateway(spec, Budget.parse("10agents"), Amount(agents=8))
+def test_a_gateway_goes_on_from_its_journal(tmp_path: Path) -> None:
+    """What was answered is not asked again; what was spent is spent."""
+    asked: list[str] = []
+
+    def script(row: Row) -> Any:
+        asked.append(row["prompt"])
+        return FIRST
+
+    async def life(rows: pa.RecordBatch) -> tuple[list[dict[str, Any]], Spending]:
+        spec = ModelSpec(name="scripted", script=script)
+        gateway = Gateway(spec, Budget.parse("10agents"), tmp_path)
         await gateway.on_start(Here(WallClock()))
-        replies = await ask(gateway, requests(5))
+        replies, spending = await ask(gateway, rows), await report(gateway)
+        await gateway.on_stop()
+        return replies, spending
 
-        assert [reply["status"] for reply in replies].count("ok") == 2
-        assert (await report(gateway)).spent.agents == 10
+    asyncio.run(life(requests(8)))
+    replies, spending = asyncio.run(life(requests(13)))
 
-    asyncio.run(run())
+    assert [reply["status"] for reply in replies].count("ok") == 10
+    assert [reply["reason"] for reply in replies].count("reused") == 8
+    assert (len(asked), len(set(asked))) == (10, 10)
+    assert (spending.agents, spending.reused) == (10, 8)

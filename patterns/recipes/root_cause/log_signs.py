@@ -50,6 +50,7 @@ def read(digest: pa.Table) -> Reading:
         later, _ = series_of(digest, "after", ("service", "template"))
         errors, exceptions = _errors(present, {s.key: s for s in later}, len(windows))
         vanish = _vanish(present, follows, len(windows))
+        _explain(exceptions, vanish, _callees(present, follows))
         return {sign.name: sign.read() for sign in (vanish, errors, exceptions)}
 
 
@@ -107,6 +108,32 @@ def _missing(line: Line, after: Mapping[Line, _Pair], traces: Mapping[Line, Floa
     strength = np.where(count > 0, np.log1p(np.maximum(score, 0.0)), np.nan)
     note = f"{line[1]!r} came {pair.counts[0]:.0f} times where {due[0]:.0f} were due"
     return _Miss(strength, pair.row, note)
+
+
+def _explain(exceptions: Sign, vanish: Sign, callees: Mapping[str, set[str]]) -> None:
+    """Take from services the exceptions that lines missing in a service they call explain."""
+    for service, strength in exceptions.strength.items():
+        for callee in sorted(callees.get(service, set()) & vanish.strength.keys()):
+            cause = np.nan_to_num(vanish.strength[callee])
+            explained = (cause > 0) & (cause >= EXPLAINS * strength)
+            exceptions.strength[service] = strength = np.where(explained, 0.0, strength)
+
+
+def _callees(present: list[Series], follows: list[Series]) -> dict[str, set[str]]:
+    """Return for each service the others whose lines usually come soon after its own, onwards."""
+    traces = {series.key: series.counts.sum(axis=1) for series in present}
+    found: dict[str, set[str]] = defaultdict(set)
+    for series in follows:
+        for column, value in enumerate(series.values):
+            callee = split(value)[0]
+            pair = _Pair(series.counts[:, column], 0)
+            if callee != series.key[0] and _is_usual(pair, traces[series.key]):
+                found[series.key[0]].add(callee)
+    for middle in sorted(found):
+        for service in sorted(found):
+            if middle in found[service]:
+                found[service] |= found[middle] - {service}
+    return dict(found)
 
 
 def _errors(

@@ -32,23 +32,18 @@ MECHANISMS: dict[Fault, dict[Kind, tuple[Expectation, ...]]] = {
     "cpu_contention": {
         "metrics": (
             Expectation("cpu rises", needed=True),
-            Expectation("memory rises"),
-            Expectation("serves slower"),
         ),
         "spans": (Expectation("starves"), Expectation("burns", present=False)),
     },
     "cpu_consumed": {
         "metrics": (
             Expectation("cpu rises", needed=True),
-            Expectation("serves slower"),
-            Expectation("memory rises", present=False),
         ),
         "spans": (Expectation("burns", needed=True),),
     },
     "network_delay": {
         "metrics": (
             Expectation("cpu rises", present=False),
-            Expectation("serves slower", present=False),
         ),
         "spans": (Expectation("calls wait", needed=True), Expectation("burns", present=False)),
     },

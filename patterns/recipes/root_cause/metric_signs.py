@@ -19,9 +19,6 @@ from .signs import Reading, Shown, Sign
 
 PARTS = {
     "cpu rises": r"^(?!.*(node|host)).*cpu",
-    "memory rises": r"^(?!.*(node|host)).*(mem|rss|heap)",
-    "serves slower": r"^(?!.*(client|upstream|outbound)).*(p9\d|p50|latency|duration|response_time)",
-    "waits longer": r"(client|upstream|outbound).*(p9\d|p50|latency|duration)",
 }
 
 RECENT = 10
@@ -29,7 +26,7 @@ RECENT = 10
 
 LEAST_WINDOWS = 5
 _SMALL = 0.05
-"""A change within a twentieth of the usual level is none."""
+"""A change within a twentieth of the usual level, here or at the busiest service, is none."""
 
 
 @dataclass(slots=True)
@@ -52,7 +49,6 @@ def read(digest: pa.Table) -> Reading:
                 if re.search(pattern, metric.lower()):
                     _add(signs[part], service, metric, level, windows, usual[metric])
         shown = {part: sign.read() for part, sign in signs.items()}
-    shown["serves slower"] = _unexplained(shown["serves slower"], shown["waits longer"])
     return shown
 
 
@@ -125,21 +121,9 @@ def _scores(level: Floats, windows: Ints, usual: float) -> tuple[Floats, float]:
 
 
 def _usual(levels: Mapping[tuple[str, str], _Level]) -> dict[str, float]:
-    """Return the middle of the services' levels of each metric."""
+    """Return the busiest service's usual level of each metric."""
     known = defaultdict(list)
     for (_, metric), level in levels.items():
         known[metric].append(np.nanmedian(np.abs(level.middle[1:])))
-    return {metric: float(np.nan_to_num(np.nanmedian(of))) for metric, of in known.items()}
+    return {metric: float(np.nan_to_num(np.nanmax(of))) for metric, of in known.items()}
 
-
-def _unexplained(serving: dict[str, Shown], waiting: dict[str, Shown]) -> dict[str, Shown]:
-    """A service that waits longer itself serves slower for that reason."""
-    return {
-        service: Shown(
-            shown.excess - max(0.0, waiting[service].excess) if service in waiting else shown.excess,
-            shown.false_alarms,
-            shown.rows,
-            shown.note,
-        )
-        for service, shown in serving.items()
-    }

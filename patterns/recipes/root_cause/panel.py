@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .answers import FAULTS, Analysis, Candidate, Fault, Prediction, Refutation
 from .evidence import Kind
 from .mechanisms import MECHANISMS, Expectation
-from .signs import CONTRADICTION_NATS, MOST_NATS, Reading, Shown
+from .signs import CONTRADICTION_NATS, Reading, Shown
 
 MOST_CANDIDATES = 8
 LEAST_NATS = 0.5
@@ -49,7 +49,7 @@ def testify(witness: Witness, service: str, fault: Fault) -> Testimony:
             nats -= CONTRADICTION_NATS
             against.append(shown)
         elif not expected.present and shown.nats > 0:
-            nats -= shown.nats
+            nats -= min(shown.nats, CONTRADICTION_NATS)
             against.append(shown)
     return Testimony(nats, tuple(for_it), tuple(against), seen)
 
@@ -79,10 +79,3 @@ def services(witness: Witness) -> list[str]:
     """Return the services that *witness* saw."""
     return sorted({service for shown in witness.reading.values() for service in shown})
 
-
-def scale(witness: Witness) -> float:
-    """Return by what this witness's nats are multiplied, so that it never speaks too strong."""
-    strongest = max(
-        (testify(witness, s, f).nats for s in services(witness) for f in FAULTS), default=0.0
-    )
-    return min(1.0, MOST_NATS / strongest) if strongest > 0 else 1.0

@@ -17,10 +17,11 @@ import numpy as np
 from .counting import Floats
 
 MOST_NATS = 7.0
-"""No kind of evidence speaks stronger than a thousand to one."""
+"""No sign speaks stronger than a thousand to one."""
 
 CONTRADICTION_NATS = 2.0
-"""What is needed and not seen: an analyst is taken to miss one sign in seven."""
+"""At most this speaks against: what is needed is taken to be missed, and what should be absent to
+have another cause, one time in seven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,9 @@ class Shown:
 
     @property
     def nats(self) -> float:
-        """How strongly it speaks: the logarithm of one over the false-alarm bound, at least 0."""
-        return max(0.0, 2.0 * self.excess + math.log(2.0)) if self.excess > 0 else 0.0
+        """How strongly it speaks: the logarithm of one over the false-alarm bound, up to the most."""
+        bound = 2.0 * self.excess + math.log(2.0)
+        return MOST_NATS * -math.expm1(-bound / MOST_NATS) if self.excess > 0 else 0.0
 
 
 @dataclass(slots=True)

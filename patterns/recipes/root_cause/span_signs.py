@@ -11,9 +11,9 @@ import pyarrow as pa
 from .counting import Floats
 from .cube import Series, others, quantile, series_of
 from .signs import Reading, Sign
-from .spans import middle
+from .spans import OUTSIDE, middle
 
-LEAST_SPANS, LEAST_BASELINE = 3, 5
+LEAST_SPANS, LEAST_BASELINE = 1, 5
 BETWEEN_WINDOWS = 0.05
 """Variance of a window's median beyond chance, as a share of the variance of one span."""
 
@@ -109,7 +109,7 @@ def _cpu(
 ) -> tuple[Sign, Sign]:
     """Slowness of a service's own: one operation burns time, or all that it does starves."""
     burns, starves = Sign("burns", windows), Sign("starves", windows)
-    for service in sorted({*own, *(end for edge in edges for end in edge)}):
+    for service in sorted({*own, *(end for edge in edges for end in edge)} - {OUTSIDE}):
         mine = own.get(service, [])
         around = [shift for edge, shift in edges.items() if service in edge]
         added = np.array([np.nan_to_num(np.fmax(s.added_us, 0.0)) for s in [*mine, *around]])
@@ -119,7 +119,7 @@ def _cpu(
             alone &= shift.spans >= LEAST_BASELINE
             burning = np.where(alone, shift.strength, 0 * shift.strength)
             burns.add(service, burning, shift.rows, shift.note)
-            starves.add(service, np.where(alone, 0 * shift.strength, shift.strength), shift.rows, shift.note)
+            starves.add(service, shift.strength, shift.rows, shift.note)
         for shift in [_incident_edges(service, edges)] if around else []:
             starves.add(service, shift.strength, shift.rows, shift.note)
     return burns, starves
@@ -128,7 +128,7 @@ def _cpu(
 def _waits(edges: dict[tuple[str, str], _Shift], windows: int) -> Sign:
     """Whose calls all wait: an edge that waits speaks for either end, a flat one against both."""
     sign = Sign("calls wait", windows)
-    for service in sorted({end for edge in edges for end in edge}):
+    for service in sorted({end for edge in edges for end in edge} - {OUTSIDE}):
         shift = _incident_edges(service, edges)
         sign.add(service, shift.every, shift.rows, shift.note)
     return sign

@@ -4,7 +4,8 @@ The digest has one row for each (window, service, operation, peer, measure, valu
 
 - `within`: spans that call no other service, by their self time;
 - `between`: spans that call *peer*, by the time that is neither the callee's nor other children's:
-  what the network, and queues at either end, took;
+  what the network, and queues at either end, took; *peer* is `*` where the callee records no spans
+  (a database, say);
 - `spans`: how many spans of the operation there were;
 - `calls`: how many of them had a child span of the operation `value` in the service *peer*.
 
@@ -20,6 +21,15 @@ import pyarrow.compute as pc
 from .counting import Floats, Ints, add, group, ints, stack, tally
 
 BINS_AN_OCTAVE = 8
+
+OUTSIDE = "*"
+"""The peer of calls to what records no spans."""
+
+OUTWARD = (
+    r"(?i)^(select|insert|update|delete|merge|commit|http (get|head|put|post|patch|delete))\b"
+    r"|\b(sql|jdbc|redis|mongo\w*|memcached|kafka|s3)\b"
+)
+"""Operations that by their name call something outside, when no child shows what."""
 
 
 def digest(rows: pa.Table) -> pa.Table:
@@ -78,13 +88,17 @@ def _positions(rows: pa.Table) -> tuple[Ints, Ints]:
 
 
 def _peers(rows: pa.Table, child: Ints, parent: Ints) -> pa.Array:
-    """Return for each span the other service that it calls first, or an empty text."""
+    """Return for each span the other service that it calls first, `*` or an empty text."""
     ranks = _ranks(rows["service"])
     remote = child[ranks[child] != ranks[parent[child]]]
     callee = np.full(rows.num_rows, -1, np.int64)
     callee[parent[remote[::-1]]] = remote[::-1]
     names = rows["service"].take(pa.array(np.maximum(callee, 0))).combine_chunks()
-    return pc.if_else(pa.array(callee >= 0), names, "")
+    outward = pc.match_substring_regex(rows["operation"].combine_chunks(), OUTWARD)
+    leaf = np.ones(rows.num_rows, bool)
+    leaf[parent[child]] = False
+    other = pc.if_else(pc.and_(outward, pa.array(leaf)), OUTSIDE, "")
+    return pc.if_else(pa.array(callee >= 0), names, other)
 
 
 def _times(rows: pa.Table, self_us: Ints, peer: pa.Array) -> pa.Table:

@@ -4,11 +4,10 @@ from .panel import *
 from .answers import *
 def rank(witnesses):
     S=sorted({s for w in witnesses for s in services(w)})
-    sc={w.name:scale(w) for w in witnesses}
     out=[]
     for s in S:
         for f in FAULTS:
-            t=sum(sorted(max(-MOST_NATS,testify(w,s,f).nats*sc[w.name]) for w in witnesses))
+            t=sum(sorted(testify(w,s,f).nats for w in witnesses))
             out.append((t,s,f))
     out.sort(key=lambda o:(-round(o[0],9),o[1],FAULTS.index(o[2])))
     return out

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from commedia.actors.answers import Verdict
+from commedia.actors.answers import Preference
 from commedia.actors.models.scripted import ScriptedModel
 from commedia.actors.tables import INPUT, REPLIES, REQUESTS, UNTRUSTED, batch
 
@@ -32,7 +32,7 @@ def answers(script: Callable[[Mapping[str, Any]], Any], task: str = "pair") -> d
 
 
 @pytest.mark.parametrize(
-    "answer", [Verdict(grade=-1), {"verdict": "second"}, '{"verdict": "second"}']
+    "answer", [Preference(grade=-1), {"verdict": "second"}, '{"verdict": "second"}']
 )
 def test_a_verdict_a_dict_and_json_are_answers(answer: object) -> None:
     reply = answers(lambda row: answer)
@@ -42,13 +42,13 @@ def test_a_verdict_a_dict_and_json_are_answers(answer: object) -> None:
 
 
 def test_a_coroutine_is_waited_for() -> None:
-    async def script(row: Mapping[str, Any]) -> Verdict:
-        return Verdict(order=(1, 0))
+    async def script(row: Mapping[str, Any]) -> Preference:
+        return Preference(order=(1, 0))
 
     assert answers(script, "list:2")["order"] == [1, 0]
 
 
-@pytest.mark.parametrize("answer", [None, "first", {"verdict": 1}, Verdict(grade=2), object()])
+@pytest.mark.parametrize("answer", [None, "first", {"verdict": 1}, Preference(grade=2), object()])
 def test_anything_else_is_an_invalid_answer(answer: object) -> None:
     reply = answers(lambda row: answer)
 
@@ -56,7 +56,7 @@ def test_anything_else_is_an_invalid_answer(answer: object) -> None:
 
 
 def test_an_exception_is_a_failed_call() -> None:
-    def script(row: Mapping[str, Any]) -> Verdict:
+    def script(row: Mapping[str, Any]) -> Preference:
         raise ValueError("no")
 
     assert answers(script)["status"] == "failed"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from commedia.actors.answers import Verdict, answer_schema, write_answer
+from commedia.actors.answers import Preference, answer_schema, write_answer
 from commedia.actors.messages import ModelSpec
 from commedia.actors.models.serving import MAX_BODY_BYTES, World, serve_app
 from commedia.actors.models.simulated_agents import SimulatedAgents
@@ -80,7 +80,9 @@ def test_with_a_call_spec_it_answers_as_the_direct_judge(server: TestClient) -> 
         question = Question.parse(task)
         shown = np.array([[ids.index(item) for item in items]])
         found = bench.answer(question, shown)[0].tolist()
-        verdict = Verdict(order=tuple(found)) if isinstance(found, list) else Verdict(grade=found)
+        verdict = (
+            Preference(order=tuple(found)) if isinstance(found, list) else Preference(grade=found)
+        )
         spec = {**SPEC, "task": task, "items": list(items)}
         body = server.post("/v1/messages", json=schema_of(task), headers=header(spec)).json()
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from commedia.actors.answers import Verdict, write_answer
+from commedia.actors.answers import Preference, write_answer
 from commedia.actors.messages import ModelSpec
 from commedia.actors.models.prices import PRICED_AS, price_of
 from commedia.actors.models.simulated import SimulatedJudge, most_answer_tokens
@@ -62,8 +62,8 @@ def replies(asked: pa.RecordBatch) -> pa.RecordBatch:
     return piece
 
 
-def verdict_of(row: dict[str, Any]) -> Verdict:
-    return Verdict(row["grade"], None if row["order"] is None else tuple(row["order"]))
+def verdict_of(row: dict[str, Any]) -> Preference:
+    return Preference(row["grade"], None if row["order"] is None else tuple(row["order"]))
 
 
 def test_every_reply_is_the_benchs_answer_to_its_request() -> None:
