@@ -125,9 +125,11 @@ STANDING: Final = pa.schema(
         pa.field("rank_low", pa.float64(), nullable=False),
         pa.field("rank_high", pa.float64(), nullable=False),
         pa.field("comparisons", pa.int32(), nullable=False),
+        pa.field("p_best", pa.float64(), nullable=False),
     ]
 )
-"""The ranking so far, best first: posterior mean, 90% interval of the rank (1 = best), matches."""
+"""The ranking so far, best first: posterior mean, 90% interval of the rank (1 = best), matches, and
+the chance of being the best of all."""
 
 MATCHES_SENT: Final = labelled(MATCHES)
 OUTCOMES_SENT: Final = labelled(OUTCOMES)
@@ -243,6 +245,31 @@ def decode(
     if integrity_of(rows) > UNTRUSTED:
         raise InvalidBatchError(name, "an integrity label is unknown")
     return rows
+
+
+class Rows:
+    """The rows of a batch as mappings: columns are decoded once, a mapping is made when asked for."""
+
+    def __init__(self, rows: pa.RecordBatch) -> None:
+        self._columns = {name: values(rows.column(name)) for name in rows.schema.names}
+
+    def __getitem__(self, place: int) -> dict[str, Any]:
+        """Return the row at *place* as a new mapping."""
+        return {name: column[place] for name, column in self._columns.items()}
+
+    def column(self, name: str) -> list[Any]:  # Any: the column's type
+        """Return the values of column *name*."""
+        return self._columns[name]
+
+
+def values(column: pa.Array) -> list[Any]:  # Any: the column's type
+    """Return *column* as Python's values; what a dictionary holds is decoded once."""
+    if column.null_count == len(column):
+        return [None] * len(column)
+    if not isinstance(column, pa.DictionaryArray):
+        return list(column.to_pylist())
+    named = [*column.dictionary.to_pylist(), None]  # null is the last place
+    return [named[place] for place in column.indices.fill_null(-1).to_pylist()]
 
 
 def _has_inner_nulls(column: pa.Array) -> bool:

@@ -288,8 +288,9 @@ class Session:
 
     async def _conduct(self, launch: Launch, folder: Path | None) -> RunResult[Any]:
         runtime = self._open()
-        for module in local_modules(launch.workflow):
-            runtime.ship(module)
+        if self._is_on_ray:
+            for module in local_modules(launch.workflow):
+                runtime.ship(module)
         spec = launch.spec(folder or create_run(), **self._settings())
         try:
             return await perform(launch, spec, functools.partial(self._drive, runtime))

@@ -5,15 +5,17 @@ needs what another found (then one agent, or a pipeline), or one prompt holds al
 """
 
 import inspect
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Generic, TypeVar, Unpack, cast, overload
+from typing import Any, Final, Generic, TypeVar, Unpack, overload
+
+from pydantic import BaseModel, create_model
+from pydantic_core import to_jsonable_python
 
 from ..actors.errors import UsageError
-from ..actors.output import Output, output_of
+from ..actors.output import output_of
 from ..supervisor.agents import AgentOptions
 from ..supervisor.results import Results
 from ..supervisor.run import Run
@@ -190,7 +192,7 @@ async def reconcile(
     if combine is not None:
         found = await _combined(items, combine, missing)
     else:
-        wanted = output_of(str if output is None else output)
+        wanted = str if output is None else output
         found = await _written(run, items, instruction, wanted, missing, retry, options)
     _tell(run, items, found)
     return found
@@ -211,12 +213,12 @@ async def _written(
     run: Run,
     items: Sequence[Any],
     instruction: str,
-    wanted: Output[Any],
+    output: Any,
     missing: int,
     retry: bool,
     options: AgentOptions,
 ) -> Synthesis[Any]:
-    words = [words_of(item) for item in items]
+    words, wanted = [words_of(item) for item in items], _with_used(output)
     prompt = PROMPT.format(
         instruction=instruction,
         what=SOME.format(count=len(items)) if words else NONE,
@@ -224,23 +226,22 @@ async def _written(
         items=shown(words),
     )
     asked = filled(options, task="synthesize", about=words, repeat=0, variant=VARIANT)
-    schema = _schema(wanted)
-    first = await run.work(prompt, output=schema, **asked)
-    found = _accounted(first, words, wanted, missing)
-    if not found.dropped or not retry:
-        return found
-    again = AGAIN.format(
-        dropped=", ".join(str(place + 1) for place in found.dropped),
-        answer=json.dumps(first["answer"], ensure_ascii=False),
-    )
+    first = _accounted(await run.work(prompt, output=wanted, **asked), words, missing)
+    if not first.dropped or not retry:
+        return first
+    dropped = ", ".join(str(place + 1) for place in first.dropped)
+    prompt += AGAIN.format(dropped=dropped, answer=words_of(first.answer))
     asked["repeat"] += 1
-    second = await run.work(prompt + again, output=schema, **asked)
-    better = _accounted(second, words, wanted, missing)
-    return min(better, found, key=lambda each: len(each.dropped))
+    second = _accounted(await run.work(prompt, output=wanted, **asked), words, missing)
+    return min(second, first, key=lambda each: len(each.dropped))
 
 
-def _schema(wanted: Output[Any]) -> Mapping[str, Any]:
-    inner = wanted.parsed
+def _with_used(output: Any) -> Any:  # Any: a type, or a JSON Schema
+    """Return the type of an answer that also says what it used; raises UsageError as `work`."""
+    output_of(output)
+    if not isinstance(output, Mapping):
+        return create_model("Synthesis", answer=(output, ...), used=(list[str], ...))
+    inner = dict(output)
     kept = ("$defs", "definitions")
     definitions: dict[str, Any] = {word: inner.pop(word) for word in kept if word in inner}
     return {
@@ -252,23 +253,20 @@ def _schema(wanted: Output[Any]) -> Mapping[str, Any]:
     }
 
 
-def _accounted(
-    said: Mapping[str, Any], words: Sequence[str], wanted: Output[Any], missing: int
-) -> Synthesis[Any]:
-    places = {normal(text): place for place, text in reversed(list(enumerate(words)))}
-    used, unknown = set[int](), []
-    for name in cast("list[str]", said["used"]):
-        place = _place_of(name, places, len(words))
-        if place is None:
-            unknown.append(name)
-        else:
-            used.add(place)
-    used |= quoted_in(said["answer"], words)
-    same = {places[normal(words[place])] for place in used}
-    used |= {place for place, text in enumerate(words) if places[normal(text)] in same}
-    dropped = [place for place in range(len(words)) if place not in used]
-    answer = wanted.read(json.dumps(said["answer"]))
-    return Synthesis(answer, tuple(sorted(used)), tuple(dropped), tuple(unknown), missing)
+def _accounted(said: Any, words: Sequence[str], missing: int) -> Synthesis[Any]:
+    """Return what was *said*, with the items that it names or quotes; equal ones count as one."""
+    answer, names = (
+        (said.answer, said.used) if isinstance(said, BaseModel) else (said["answer"], said["used"])
+    )
+    firsts = {normal(text): place for place, text in reversed(list(enumerate(words)))}
+    found = {name: _place_of(name, firsts, len(words)) for name in names}
+    used = {place for place in found.values() if place is not None}
+    used |= quoted_in(to_jsonable_python(answer), words)
+    same = {firsts[normal(words[place])] for place in used}
+    used = {place for place, text in enumerate(words) if firsts[normal(text)] in same}
+    dropped = tuple(place for place in range(len(words)) if place not in used)
+    unknown = tuple(name for name, place in found.items() if place is None)
+    return Synthesis(answer, tuple(sorted(used)), dropped, unknown, missing)
 
 
 def _place_of(name: str, places: Mapping[str, int], count: int) -> int | None:

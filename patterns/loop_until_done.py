@@ -49,10 +49,9 @@ class Round(Generic[F]):
 
 
 class Found(Results[F]):
-    """The findings of a loop; *failed* lists rounds without a result, and what nobody could confirm.
+    """The findings of a loop; *failed* lists rounds without a result, and what stayed undecided.
 
-    *rounds* counts all, *stopped* says why no more was done, *left* estimates what no round
-    reported, *seen* counts what was reported at all, confirmed or not.
+    *stopped* says why no more was done, *seen* counts what was reported at all, confirmed or not.
     """
 
     def __init__(
@@ -68,7 +67,7 @@ class Found(Results[F]):
 
     @property
     def left(self) -> Estimate:
-        """How many findings no round reported."""
+        """How many findings no round reported, as it seems."""
         return self.trail.left
 
 
@@ -116,7 +115,10 @@ async def loop_until(
 
 
 async def _pass(step: Step[F], confirm: Confirm[F] | None, log: "_Log[F]", now: Round[F]) -> None:
-    reported = list(await step(now))
+    reported = await step(now)
+    if isinstance(reported, Results) and reported.failed and not reported:
+        raise reported.failed[0].error or RuntimeError(reported.failed[0].why)
+    reported = list(reported)
     new = log.news(reported)
     log.add(now.number, reported, new, new if confirm is None or not new else await confirm(new))
 

@@ -1,16 +1,37 @@
-"""Tournaments: put many items in order by asking judges about few of them at a time."""
+"""Tournaments: put many items in order by asking judges about few of them at a time.
 
+When: judges tell which of two is better more surely than how good one is, and an order or the best
+of many is wanted. Not when: a number can be computed, or each item passes or fails on its own.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Any, Final, Generic, TypeVar, Unpack, cast, overload
 
 import numpy as np
 import pyarrow as pa
 
 from ..actors.bracket import Progress
+from ..actors.errors import RunFailedError, UsageError
 from ..actors.questions import Question
 from ..actors.tables import OUTCOMES, UNASKED
+from ..supervisor.agents import AgentOptions
+from ..supervisor.results import Results
 from ..supervisor.run import Run
+from .fan_out_and_synthesize import fan_out
+from .items import Topics, words_of
 from .ranking.engine import PosteriorRanking
+
+T = TypeVar("T")
+
+ATTEMPT: Final = """\
+{prompt}
+
+Go about it in this way: {approach}
+"""
+MATCHES_EACH: Final = 8
+"""Matches for each attempt at most: that many meetings of one pair of judges teach nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,37 +41,122 @@ class Ranked:
     standing: pa.RecordBatch
     progress: Progress
 
+    @property
+    def order(self) -> list[int]:
+        """The places of the items, best first."""
+        return cast("list[int]", self.standing.column("item").to_pylist())
+
+    @property
+    def p_best(self) -> float:
+        """The chance that the first is truly the first; 0 where nothing was ranked."""
+        return float(self.standing.column("p_best")[0].as_py()) if self.order else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Winner(Generic[T]):
+    """The best of several attempts, the *approach* that made it, and what else there was.
+
+    *probability* is the chance that it is the best of them, as the judges who compared them see it:
+    what they all get wrong is not in it. *order* holds the places of the attempts, best first.
+    """
+
+    value: T
+    approach: str
+    probability: float
+    attempts: Results[T]
+    order: tuple[int, ...]
+
 
 async def rank(
     run: Run,
-    items: pa.RecordBatch,
+    items: pa.RecordBatch | Sequence[str],
     by: str,
     *,
     question: Question = Question("list", 10),
     target: float = 0.90,
     seed: int = 0,
+    calls: int | None = None,
 ) -> Ranked:
-    """Rank *items* (tables.ITEMS) by the quality *by*, most first.
+    """Rank *items* (texts, or tables.ITEMS) by the quality *by*, most first.
 
     Judges are asked *question* in few wide rounds, until predicted Kendall tau reaches *target*,
-    the budget is spent, or more calls teach nothing. Whatever happened, the ranking so far is
-    returned; items that killed two hosts are left out of it. Items that are all alike are not
-    asked about: their scores are equal.
+    the budget or *calls* are spent, or more teaches nothing. Whatever happened, the ranking so far
+    is returned; items that killed two hosts are left out of it. Items that are all alike are not
+    asked about: their scores are equal. Cost: about 2 lists of 10 an item, or 20 pairs.
     """
-    ranking = PosteriorRanking(items.num_rows, question, target=target, seed=seed)
-    async with run.sharing(items), run.tournament(ranking) as bracket:
+    table = items if isinstance(items, pa.RecordBatch) else run.items(items)
+    ranking = PosteriorRanking(
+        table.num_rows, question, target=target, seed=seed, budget_calls=calls
+    )
+    async with run.sharing(table), run.tournament(ranking) as bracket:
         for number in count(1):
-            nothing = run.halted or _are_alike(items)
+            nothing = run.halted or _are_alike(table)
             matches = await bracket.next_matches(0 if nothing else run.calls_left)
             if matches.num_rows == 0:
                 break
             with run.phase(f"Round {number}"):
-                replies = await run.map(run.judge, matches, by=by, items=items, question=question)
-                if dead := run.dead_items(items):
+                replies = await run.map(run.judge, matches, by=by, items=table, question=question)
+                if dead := run.dead_items(table):
                     await bracket.exclude(tuple(sorted(dead)))
                 await bracket.record(outcomes_of(matches, replies))
-                await run.publish(items, *await bracket.standing())
+                await run.publish(table, *await bracket.standing())
         return Ranked(*await bracket.standing())
+
+
+@overload
+async def pick_winner(
+    run: Run,
+    prompt: str,
+    approaches: Sequence[str],
+    by: str,
+    *,
+    question: Question = Question("graded"),
+    topics: Topics | None = None,
+    **options: Unpack[AgentOptions],
+) -> Winner[str]: ...
+@overload
+async def pick_winner(
+    run: Run,
+    prompt: str,
+    approaches: Sequence[str],
+    by: str,
+    *,
+    output: type[T],
+    question: Question = Question("graded"),
+    topics: Topics | None = None,
+    **options: Unpack[AgentOptions],
+) -> Winner[T]: ...
+async def pick_winner(
+    run: Run,
+    prompt: str,
+    approaches: Sequence[str],
+    by: str,
+    *,
+    output: Any = None,
+    question: Question = Question("graded"),
+    topics: Topics | None = None,
+    **options: Unpack[AgentOptions],
+) -> Winner[Any]:
+    """Have workers do *prompt*, each by another of *approaches*, and judges pick the best *by*.
+
+    Attempts that fail are in the winner's `attempts.failed`; raises what the first one raised where
+    none succeeds. Cost: an agent an approach, and up to 8 small calls of judges for each.
+    """
+    if not approaches:
+        raise UsageError("there is nothing to pick from without approaches")
+    prompts = [ATTEMPT.format(prompt=prompt, approach=approach) for approach in approaches]
+    attempts = await fan_out(run, prompts, output=output, topics=topics, **options)
+    if not attempts:
+        first = attempts.failed[0]
+        raise first.error or RunFailedError(first.why)
+    texts = [words_of(attempt) for attempt in attempts]
+    ranked = await rank(
+        run, texts, by, question=question, target=1.0, calls=MATCHES_EACH * len(texts)
+    )
+    best = ranked.order[0]
+    approach = approaches[attempts.places[best]]
+    run.log(f"winner of {len(texts)}: {approach} (best with {ranked.p_best:.0%})")
+    return Winner(attempts[best], approach, ranked.p_best, attempts, tuple(ranked.order))
 
 
 def _are_alike(items: pa.RecordBatch) -> bool:

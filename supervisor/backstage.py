@@ -81,6 +81,11 @@ class Backstage:
         """End the workflow for now, once the calls that are out have come back; any thread may."""
         self.loop.call_soon_threadsafe(self._halted, why)
 
+    def abandon(self) -> None:
+        """End the workflow at once; any thread may."""
+        error = RunFailedError("the run was given up")
+        self.loop.call_soon_threadsafe(self._break, error)
+
     def skip(self, label: str) -> None:
         """End the agents of *label*; any thread may."""
         self.loop.call_soon_threadsafe(self.outbox.skip, label)

@@ -85,14 +85,22 @@ class Amount:
     agents: int = 0
 
     def __add__(self, other: "Amount") -> "Amount":
-        return Amount(*(mine + more for mine, more in zip(_flat(self), _flat(other), strict=True)))
+        return Amount(
+            self.tokens + other.tokens, self.nanousd + other.nanousd, self.agents + other.agents
+        )
 
     def __sub__(self, other: "Amount") -> "Amount":
-        return Amount(*(mine - less for mine, less in zip(_flat(self), _flat(other), strict=True)))
+        return Amount(
+            self.tokens - other.tokens, self.nanousd - other.nanousd, self.agents - other.agents
+        )
 
     def exceeds(self, other: "Amount") -> bool:
         """Whether any unit of this is above the same unit of *other*."""
-        return any(mine > limit for mine, limit in zip(_flat(self), _flat(other), strict=True))
+        return (
+            self.tokens > other.tokens
+            or self.nanousd > other.nanousd
+            or self.agents > other.agents
+        )
 
 
 NOTHING: Final = Amount()
@@ -148,10 +156,6 @@ class Ledger:
 
 
 UNITS: Final = tuple(field.name for field in fields(Amount))
-
-
-def _flat(amount: Amount) -> tuple[int, int, int]:
-    return amount.tokens, amount.nanousd, amount.agents
 
 
 def _read(term: str) -> tuple[str, int]:

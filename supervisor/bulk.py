@@ -1,7 +1,7 @@
 """The bulk plane, as a workflow sees it: a table of ten thousand alike, and no coroutine a row."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +12,7 @@ from ..actors.questions import Question
 from ..actors.reader import check_closed
 from ..actors.tables import INPUT, ITEMS, REPLIES, UNTRUSTED, batch, concat, replace_columns
 from .agents import AgentOptions
-from .backstage import Backstage
+from .backstage import Backstage, digest
 from .outbox import Call, Reply, halting, requests_of
 
 _WORDS: Final = {"work": "prompt", "verify": "claim", "read": "untrusted"}
@@ -121,15 +121,20 @@ def _items_of(
     left, right = (_column(table, name).to_pylist() for name in ("left", "right"))
     texts = list(dict.fromkeys([*left, *right]))
     places = {text: place for place, text in enumerate(texts)}
-    things = [stage.desk.world.find(text) for text in texts]
-    items = items_table(texts, [thing.utility if thing else None for thing in things])
+    items = items_table(stage, texts)
     shown = [[places[a], places[b]] for a, b in zip(left, right, strict=True)]
     return items, pa.record_batch({"shown": pa.array(shown, pa.list_(pa.int32()))})
 
 
-def items_table(texts: list[str], utilities: "list[float | None] | None" = None) -> pa.RecordBatch:
+def items_table(stage: Backstage, texts: Sequence[str]) -> pa.RecordBatch:
     """Return *texts* as the items of a tournament, with what a simulated judge knows of them."""
-    columns = {"id": [str(n) for n in range(len(texts))], "text": texts, "utility": utilities}
+    things = [stage.desk.world.find(text) for text in texts]
+    pairs = list(zip(texts, things, strict=True))
+    columns = {
+        "id": [thing.id if thing else f"text-{digest(text)[:12]}" for text, thing in pairs],
+        "text": list(texts),
+        "utility": [thing.utility if thing else None for thing in things],
+    }
     return batch(ITEMS, columns, rows=len(texts), integrity=UNTRUSTED, provenance=INPUT)
 
 

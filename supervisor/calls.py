@@ -1,8 +1,8 @@
 """One call to a model that costs money: its attempts, waits and re-asks, until a reply stands."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..actors.answers import Preference, parse_answer
@@ -33,19 +33,21 @@ class Bell:
     """Wakes all who wait for the desk to change, and lets others sleep until then at most."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
 
     def ring(self) -> None:
         """Wake everybody who waits now."""
-        self._event.set()
-        self._event = asyncio.Event()
+        waiting, self._waiting = self._waiting, []
+        for rung in waiting:
+            if not rung.done():
+                rung.set_result(None)
 
     async def wait(self, seconds: float | None, clock: Clock) -> None:
         """Return after *seconds*, or when the bell rings."""
+        rung: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(rung)
         if seconds is None:
-            await self._event.wait()
-            return
-        rung = asyncio.ensure_future(self._event.wait())
+            return await rung
         waits: list[asyncio.Future[Any]] = [rung, asyncio.ensure_future(clock.sleep(seconds))]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -74,9 +76,9 @@ class Caller:
         """Return the price of the model that an agent's *row* names, or else of the run's own."""
         return self.price if row.get("role") == "judge" else price_of(row["model"])
 
-    async def reply(self, request: Request, sent: asyncio.Event) -> Reply:
-        """Ask until a reply stands; *sent* is set when the first attempt leaves."""
-        call = _Call(self, request, sent)
+    async def reply(self, request: Request, depart: Callable[[], None]) -> Reply:
+        """Ask until a reply stands; *depart* is called when the first attempt leaves."""
+        call = _Call(self, request, depart)
         reply = await call.run()
         if call.attempts:
             await self.charges.conclude(call.identity, call.attempts, call.actual, reply)
@@ -89,8 +91,8 @@ class Caller:
 class _Call:
     """The state of one call: how often it asked, what it took, when it must end."""
 
-    def __init__(self, caller: Caller, request: Request, sent: asyncio.Event) -> None:
-        self._caller, self._request, self._sent = caller, request, sent
+    def __init__(self, caller: Caller, request: Request, depart: Callable[[], None]) -> None:
+        self._caller, self._request, self._depart = caller, request, depart
         self.identity = Identity.of(request.row)
         self.actual = NOTHING
         timeout_us = request.row.get("timeout_us")
@@ -129,8 +131,8 @@ class _Call:
             return admitted
         await self._intend(admitted.reservation, bound)
         now = self._caller.clock.now()
-        if not self._sent.is_set():
-            self._sent.set()
+        if self.attempts == 1:
+            self._depart()
             self._ends_at = now + self._timeout_s
         self._asked += 1
         self._caller.tally.requests += 1
@@ -162,9 +164,13 @@ class _Call:
 
     async def _admit(self, bound: Amount) -> Admitted | Refused:
         """Wait at the desk, behind who came before; the deadline does not run meanwhile."""
-        desk, clock = self._caller.desk, self._caller.clock
+        desk, clock, queue = self._caller.desk, self._caller.clock, self._caller.queue
         began = clock.now()
-        async with self._caller.queue:
+        if not queue.locked():
+            decision = desk.admit(bound, now=began)
+            if not isinstance(decision, Wait):
+                return decision
+        async with queue:
             while isinstance(decision := desk.admit(bound, now=clock.now()), Wait):
                 await self._caller.bell.wait(decision.seconds, clock)
         self._ends_at += clock.now() - began
@@ -175,7 +181,7 @@ class _Call:
         nanousd = 0
         if price is not None:
             nanousd = max(price.cost(tokens_in, room), price.cost(0, room, cache_write=tokens_in))
-        return Amount(tokens_in + room, nanousd, 0 if self._sent.is_set() else 1)
+        return Amount(tokens_in + room, nanousd, 0 if self.attempts else 1)
 
     def _settle(self, reservation: int, attempt: Attempt) -> None:
         ledger, usage, agents = self._caller.desk.ledger, attempt.usage, int(self.attempts == 1)
@@ -243,15 +249,15 @@ class _Call:
             await self._caller.bell.wait(left, clock)
 
     def _end(self, ending: Preference | str | GiveUp) -> Reply:
-        reply = Reply(
+        is_answer = not isinstance(ending, GiveUp)
+        return Reply(
             self._request.call_id,
-            "ok",
-            question=self._request.question,
-            usage=self._usage,
+            "ok" if is_answer else ending.status,
+            None if is_answer else ending.reason,
+            self._request.question,
+            ending if is_answer else None,
+            self._usage,
             cost_nanousd=None if self._price_known is None else self._cost,
             served_model=self._served or None,
             attempts=self.attempts,
         )
-        if isinstance(ending, GiveUp):
-            return replace(reply, status=ending.status, reason=ending.reason)
-        return replace(reply, verdict=ending)

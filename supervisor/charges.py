@@ -54,20 +54,27 @@ class Past:
 
     spent: Amount = NOTHING
     open: dict[tuple[str, str, int], Amount] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+    """Paths of calls that were in flight at the end of a life, and asked again in a later one."""
     answers: dict[tuple[str, str], Record] = field(default_factory=dict)
     by_key: "defaultdict[str, deque[str]]" = field(default_factory=lambda: defaultdict(deque))
 
     def take_in(self, record: Record) -> None:
         """Learn from one more record, in the order they were written."""
+        if record["t"] == "moved":
+            found = self.answers.pop((record["from"], record["h"]), None)
+            return self._keep(record["p"], found)
         at = (record["p"], record["h"], record["k"])
         if record["t"] == "intent":
+            if at in self.open:
+                self.lost.append(record["p"])
+                self.spent += self.open[at]
             self.open[at] = Amount(*record["r"])
             return
         self.open.pop(at, None)
         self.spent += Amount(*record["s"])
         if record["t"] == "result" and record["status"] == "ok":
-            self.answers[at[:2]] = record
-            self.by_key[record["h"]].append(record["p"])
+            self._keep(record["p"], record)
 
     def find(self, call: Identity) -> Record | None:
         """Return the unused answer of this very call, or else of one just like it, and use it."""
@@ -78,9 +85,19 @@ class Past:
         return found
 
     @property
+    def unsettled(self) -> list[str]:
+        """The paths of calls that may have been charged without an answer."""
+        return [*self.lost, *(path for path, _, _ in self.open)]
+
+    @property
     def spent_at_most(self) -> Amount:
         """What was spent if every open intent was charged in full."""
         return sum(self.open.values(), self.spent)
+
+    def _keep(self, path: str, record: Record | None) -> None:
+        if record is not None:
+            self.answers[path, record["h"]] = {**record, "p": path}
+            self.by_key[record["h"]].append(path)
 
 
 class Charges:
@@ -90,7 +107,7 @@ class Charges:
         self._journal = journal
         self.past = past or Past()
         self.reused = 0
-        self.unsettled = [path for path, _, _ in self.past.open]
+        self.unsettled = self.past.unsettled
         """The paths of calls that may have been charged without an answer."""
 
     @classmethod
@@ -105,13 +122,30 @@ class Charges:
         return cls(journal, past)
 
     def answered(self, call_id: int, call: Identity, asked: Asked) -> Reply | None:
-        """Return the reply that was paid for before, if there is one to use; it costs nothing."""
+        """Return the reply that was paid for before, if there is one to use.
+
+        It says what it cost then: the ledger has it already, and a run that counts what it has
+        spent decides as it did before.
+        """
         record = self.past.find(call)
         if record is None:
             return None
         self.reused += 1
+        if record["p"] != call.path and self._journal is not None:
+            moved = {"t": "moved", "p": call.path, "h": call.key, "from": record["p"]}
+            self._journal.write(moved)  # the answer has one place, in each life to come as well
         answer = parse_answer(asked, record["answer"])
-        return Reply(call_id, "ok", "reused", asked, answer, served_model=record["m"])
+        return Reply(
+            call_id,
+            "ok",
+            "reused",
+            asked,
+            answer,
+            usage=Usage(*record["u"]),
+            cost_nanousd=record["c"],
+            served_model=record["m"],
+            attempts=record["k"],
+        )
 
     async def intend(self, call: Identity, attempt: int, bound: Amount) -> None:
         """Note that a request is about to leave; returns once that is durable."""

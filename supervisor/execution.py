@@ -107,7 +107,9 @@ class Execution:
         self._show()
 
     async def close(self) -> None:
-        """Stop every child; one that is still starting is not waited for."""
+        """End the workflow, and stop every child; one still starting is not waited for."""
+        if self.performance is not None:
+            self.performance.abandon()
         unfinished = [*self._watches, *self._cast.unfinished()]
         for task in unfinished:
             task.cancel()

@@ -7,7 +7,6 @@ asks again joins the call in flight, or gets the reply that is stored.
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,12 +20,13 @@ from ..actors.models.replies import Reply, reply_batch
 from ..actors.models.scripted import ScriptedClient
 from ..actors.models.wire import Client, Request
 from ..actors.questions import Question
+from ..actors.tables import Rows
 from .admission import Desk, Window
 from .budget import Budget, Ledger
 from .calls import Caller, Tally
 from .charges import Charges, Identity
+from .flights import Flight, Flights
 from .outbox import REPLAY
-from .slots import Slots
 
 PIECE_S: Final = 0.05
 """Replies travel in pieces: those of so many seconds together."""
@@ -78,15 +78,6 @@ def check_budget(model: ModelSpec, budget: Budget) -> None:
         raise PriceUnknownError(model.name)
 
 
-@dataclass(slots=True)
-class _Flight:
-    """A call under way: how many wait for it, and whether it has left."""
-
-    task: asyncio.Task[Reply]
-    sent: asyncio.Event
-    askers: int = field(default=0)
-
-
 class Gateway(Actor):
     """Answers requests through one client, within one budget, at most *in_flight* at a time.
 
@@ -106,9 +97,8 @@ class Gateway(Actor):
         await super().on_start(context)
         self._charges = await asyncio.to_thread(Charges.open, self._folder)
         self._desk = Desk(Ledger(self._budget, self._charges.past.spent_at_most))
-        self._flights: dict[int, _Flight] = {}
         self._window = Window(self._model.in_flight)
-        self._slots = Slots(self._window)
+        self._flights = Flights(self._window, self._reply)
         self._ready = asyncio.Event()
         self._caller: Caller | None = None
         if self._model.script is not None:
@@ -116,7 +106,7 @@ class Gateway(Actor):
 
     async def on_stop(self) -> None:
         """Cancel what is under way and close the client."""
-        await self._end(list(self._flights.values()))
+        await self._flights.end()
         if self._caller is not None:
             await self._caller.client.close()
         await self._charges.close()
@@ -129,7 +119,7 @@ class Gateway(Actor):
                 yield Envelope(Done())
             case Ask():
                 await self._ready.wait()
-                async for replies in self._answer(envelope.batch().to_pylist()):
+                async for replies in self._answer(Rows(envelope.batch())):
                     yield Envelope(Answers(), reply_batch(replies))
             case Drain():
                 self._desk.is_draining = True
@@ -139,7 +129,7 @@ class Gateway(Actor):
                 yield Envelope(Done())
             case Report(is_last=is_last):
                 if is_last:
-                    await self._end([f for f in self._flights.values() if not f.askers])
+                    await self._flights.end(unwanted=True)
                 yield Envelope(await self._spending())
             case body:
                 raise TypeError(f"a gateway takes no {type(body).__name__}")
@@ -168,13 +158,12 @@ class Gateway(Actor):
         )
         self._ready.set()
 
-    async def _answer(self, rows: list[dict[str, Any]]) -> AsyncIterator[list[Reply]]:
-        arrived: asyncio.Queue[asyncio.Task[Reply]] = asyncio.Queue()
-        flights = [self._flight(row) for row in rows]
-        for flight in flights:
-            flight.askers += 1
-            flight.task.add_done_callback(arrived.put_nowait)
-        left = len(flights)
+    async def _answer(self, rows: Rows) -> AsyncIterator[list[Reply]]:
+        arrived: asyncio.Queue[Reply] = asyncio.Queue()
+        take, calls = arrived.put_nowait, rows.column("call_id")
+        must_ask = self._asks and not self._charges.past.answers
+        self._flights.ask(rows, take, None if must_ask else self._known)
+        left = len(calls)
         try:
             while left:
                 piece = [await arrived.get()]
@@ -183,57 +172,37 @@ class Gateway(Actor):
                 while not arrived.empty():
                     piece.append(arrived.get_nowait())
                 left -= len(piece)
-                yield [task.result() for task in piece]
+                yield piece
         finally:
-            self._leave(flights)
+            self._flights.leave(calls, take)
 
-    async def _end(self, flights: list[_Flight]) -> None:
-        tasks = [flight.task for flight in flights if not flight.task.done()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _flight(self, row: Mapping[str, Any]) -> _Flight:
-        call_id = row["call_id"]
-        if call_id not in self._flights:
-            sent = asyncio.Event()
-            task = asyncio.create_task(self._reply(row, sent))
-            self._flights[call_id] = _Flight(task, sent)
-        return self._flights[call_id]
-
-    def _leave(self, flights: list[_Flight]) -> None:
-        gone = []
-        for flight in flights:
-            flight.askers -= 1
-            if not flight.askers and not flight.sent.is_set() and not flight.task.done():
-                flight.task.cancel()
-                gone.append(flight)
-        if gone:
-            kept = {id(flight) for flight in gone}
-            self._flights = {k: f for k, f in self._flights.items() if id(f) not in kept}
-
-    async def _reply(self, row: Mapping[str, Any], sent: asyncio.Event) -> Reply:
-        call_id, prompt = row["call_id"], row["prompt"]
+    def _known(self, row: Mapping[str, Any]) -> Reply | None:
+        """Return the reply to a request that was paid for in an earlier life, or may not be."""
         asked = _asked(row)
+        if asked is None or not row["prompt"]:
+            return None  # it will be told that it asks nothing
+        reply = self._charges.answered(row["call_id"], Identity.of(row), asked)
+        if reply is None and not self._asks:
+            return Reply(row["call_id"], "failed", REPLAY)
+        return reply
+
+    async def _reply(self, flight: Flight) -> Reply:
+        row = flight.row
+        call_id, prompt, asked = row["call_id"], row["prompt"], _asked(row)
         if asked is None or not prompt:
             return Reply(call_id, "failed", "request")
-        if (known := self._charges.answered(call_id, Identity.of(row), asked)) is not None:
-            return known
-        if not self._asks:
-            return Reply(call_id, "failed", REPLAY)
         if self._caller is None:  # stopped before the key came
             return Reply(call_id, "cancelled", "stopped")
         if self._budget.nanousd is not None and self._caller.price_of(row) is None:
             return Reply(call_id, "failed", "price")
-        async with self._slots:
-            request = Request(call_id, asked, (("user", prompt),), row)
-            try:
-                return await self._caller.reply(request, sent)
-            except JournalFailedError:  # what cannot be noted may not be asked
-                self._desk.breaker.open("journal")
-                return Reply(call_id, "failed", "journal")
-            except Exception:  # a fault of ours costs this call its answer, and nothing else
-                return Reply(call_id, "failed", "internal")
+        request = Request(call_id, asked, (("user", prompt),), row)
+        try:
+            return await self._caller.reply(request, flight.depart)
+        except JournalFailedError:  # what cannot be noted may not be asked
+            self._desk.breaker.open("journal")
+            return Reply(call_id, "failed", "journal")
+        except Exception:  # a fault of ours costs this call its answer, and nothing else
+            return Reply(call_id, "failed", "internal")
 
     async def _spending(self) -> Spending:
         caller, ledger = self._caller, self._desk.ledger

@@ -11,11 +11,16 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+from filelock import FileLock, Timeout
+
 from ..actors.errors import JournalCorruptError, JournalFailedError
 from .blobs import Blobs, sync_folder
 
 LONGEST: Final = 1 << 16
 """A text of more bytes than this, in UTF-8, is kept as a blob."""
+
+HELD_S: Final = 30.0
+"""How long whoever opens a journal waits for its last writer, which may still be ending."""
 
 _BLOB: Final = "blob"
 _LOOKS_LIKE_A_BLOB: Final = f'{{"{_BLOB}":'
@@ -39,12 +44,14 @@ class Journal:
         records: list[dict[str, Any]],
         blobs: Blobs,
         sync: Callable[[int], None],
+        lock: FileLock | None = None,
     ) -> None:
         self.path = path
         self.records = records
         self._descriptor = descriptor
         self._blobs = blobs
         self._sync = sync
+        self._lock = lock
         self._next = len(records)
         self._bodies: list[str] = []
         self._waiters: list[asyncio.Future[str]] = []
@@ -58,18 +65,24 @@ class Journal:
     ) -> "Journal":
         """Open *path*, or create it; cut a torn tail, and make durable the `records` that it holds.
 
-        Raises JournalCorruptError where records follow damage, and what *blobs* raise.
+        Raises JournalCorruptError where records follow damage, JournalFailedError where somebody
+        else goes on writing it, and what *blobs* raise.
         """
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        lock = _lock(path)
         try:
-            records, end = _read(path, blobs)
-            os.ftruncate(descriptor, end)
-            os.fsync(descriptor)
-            sync_folder(path.parent)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                records, end = _read(path, blobs)
+                os.ftruncate(descriptor, end)
+                os.fsync(descriptor)
+                sync_folder(path.parent)
+            except BaseException:
+                os.close(descriptor)
+                raise
         except BaseException:
-            os.close(descriptor)
+            lock.release()
             raise
-        return cls(path, descriptor, records, blobs, sync)
+        return cls(path, descriptor, records, blobs, sync, lock)
 
     async def append(self, record: Mapping[str, Any]) -> None:
         """Return once *record* is durable; cancelled before, it becomes durable all the same."""
@@ -105,6 +118,8 @@ class Journal:
         finally:
             if self._flusher is None:  # else its thread may still be writing
                 os.close(self._descriptor)
+                if self._lock is not None:
+                    self._lock.release()
 
     def _check(self) -> None:
         if self._why or not self._is_open:
@@ -173,6 +188,16 @@ def scan(data: bytes) -> Scan:
         records.append(record)
         end = stop + 1
     return Scan(records, end, end < len(data) and _holds_record(data[end:]))
+
+
+def _lock(path: Path) -> FileLock:
+    """Hold *path* for one writer: that of a run's last life may outlive its driver for seconds."""
+    lock = FileLock(path.with_name(f".{path.name}.lock"), mode=0o600, thread_local=False)
+    try:
+        lock.acquire(timeout=HELD_S, poll_interval=0.02)
+    except Timeout:
+        raise JournalFailedError(str(path), "another process still writes it") from None
+    return lock
 
 
 def _record(line: bytes) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """What a driver and its supervisor say to each other."""
 
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -119,6 +120,10 @@ class Tally:
     unsettled: list[str] = field(default_factory=list)
     branches: int = 0
     agents: int = 0
+
+    def lose(self, lost: Mapping[str, int]) -> None:
+        """Count agents without an answer, by their status."""
+        self.missing = dict(Counter(self.missing) + Counter(lost))
 
     def progress(self, ranking: Progress | None, *, phase: str, elapsed_s: float) -> RunProgress:
         """Return where a run stands that has come to this; its *ranking*, if it holds one."""

@@ -84,7 +84,7 @@ class Outbox:
         self._skipped: set[str] = set()
         self._is_flushing = False
         self.ended: list[dict[str, Any]] = []
-        self.counts: Counter[str] = Counter()
+        self.lost: Counter[str] = Counter()
 
     @property
     def is_out(self) -> bool:
@@ -97,7 +97,7 @@ class Outbox:
         call.number = next(self._numbers) if virtual is None else virtual.next_call()
         call.reply = self._loop.create_future()
         if call.label in self._skipped:
-            self._end(call, Reply("skipped", "stopped"))
+            self._lose(call, "skipped", "stopped")
             return call.reply
         self._waiting.append(call)
         if not self._is_flushing:
@@ -110,7 +110,7 @@ class Outbox:
         self._skipped.add(label)
         for call in [*self._out.values(), *self._waiting]:
             if call.label == label and not call.reply.done():
-                self._end(call, Reply("skipped", "stopped"))
+                self._lose(call, "skipped", "stopped")
 
     def _flush(self) -> None:
         self._is_flushing = False
@@ -165,8 +165,10 @@ class Outbox:
 
         def end(done: "asyncio.Future[bool]") -> None:
             if not done.cancelled() and not call.reply.done():
-                is_late = not done.result()
-                self._end(call, Reply("timeout", "deadline") if is_late else reply)
+                if done.result():
+                    self._end(call, reply)
+                else:
+                    self._lose(call, "timeout", "deadline")
 
         def take_back(waiting: "asyncio.Future[Reply]") -> None:
             if waiting.cancelled():
@@ -175,8 +177,12 @@ class Outbox:
         done.add_done_callback(end)
         call.reply.add_done_callback(take_back)
 
+    def _lose(self, call: Call, status: str, reason: str) -> None:
+        """End *call* without the answer that it may have: it came too late, or is not wanted."""
+        self.lost[status] += 1
+        self._end(call, Reply(status, reason))
+
     def _end(self, call: Call, reply: Reply) -> None:
-        self.counts[reply.status] += 1
         call.reply.set_result(reply)
 
     def _log(

@@ -28,7 +28,7 @@ from .agents import AgentOptions, raise_for
 from .backstage import Backstage, Spent
 from .bracketed import Bracketed
 from .branches import OnError, Thunk
-from .bulk import map_agents, map_judges
+from .bulk import items_table, map_agents, map_judges
 from .desk import Halted, Inquiry
 from .paths import here
 from .results import Results
@@ -348,6 +348,10 @@ class Run:
     def calls_left(self) -> int | None:
         """How many calls the budget's cap on agents leaves; None where there is none."""
         return self._stage.desk.calls_left()
+
+    def items(self, texts: Sequence[str]) -> pa.RecordBatch:
+        """Return *texts* as what judges compare (tables.ITEMS)."""
+        return items_table(self._stage, texts)
 
     def dead_items(self, items: pa.RecordBatch) -> frozenset[int]:
         """Return the rows of *items* that killed two hosts: dead letters."""

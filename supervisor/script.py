@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .backstage import Backstage, Spent
@@ -19,13 +19,17 @@ Script = Callable[..., Coroutine[Any, Any, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A workflow's value, or why it is paused; *virtual_s* is what a simulated run took."""
+    """A workflow's value, or why it is paused; *virtual_s* is what a simulated run took.
+
+    *lost* counts the replies that came, but not in time, or to an agent that was skipped.
+    """
 
     value: Any = None
     paused: Halted | None = None
     virtual_s: float | None = None
     failed: str | None = None
     trace: str = ""
+    lost: dict[str, int] = field(default_factory=dict)
 
 
 class Performance:
@@ -58,6 +62,10 @@ class Performance:
     def skip(self, label: str) -> None:
         """End the agents of *label*, now and later."""
         self._tell(lambda backstage: backstage.skip(label))
+
+    def abandon(self) -> None:
+        """End the workflow at once: nobody waits for it any more."""
+        self._tell(lambda backstage: backstage.abandon())
 
     def _tell(self, order: Callable[[Backstage], None]) -> None:
         if self._backstage is None:
@@ -98,7 +106,7 @@ def _ended(main: "asyncio.Task[Any]", stage: Backstage) -> Ended:
     if not main.cancelled():
         error = main.exception()
         if error is None:
-            return Ended(value=main.result(), virtual_s=took)
+            return Ended(main.result(), virtual_s=took, lost=dict(stage.outbox.lost))
         if not (stage.paused.done() and not stage.paused.cancelled()):
             raise error
     if stage.broken.done() and not stage.broken.cancelled():

@@ -82,6 +82,7 @@ class Supervisor(Actor):
             if execution.halted is not None and not spec.is_sort:
                 performance.pause(execution.halted)
             ended = await _end_of(performance.start(order.workflow, order.args))
+            execution.tally.lose(ended.lost)
             return Finished(
                 value=ended.value,
                 failed=ended.failed,
@@ -102,7 +103,9 @@ async def _end_of(running: "Future[Ended]") -> Ended:
         return await asyncio.wrap_future(running)
     except (RunFailedError, ActorDiedError, IntensityExceededError):
         raise
-    except Exception as error:  # a workflow is anyone's code
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # a workflow is anyone's code; it may even call sys.exit
         said = str(error)
         why = said if isinstance(error, CommediaError) else f"{type(error).__name__}: {said}"
         return Ended(failed=why, trace="".join(traceback.format_exception(error)))

@@ -5,6 +5,7 @@ a `Workflow` is one. So the arrow runs one way, and `run` keeps its exact type h
 """
 
 import builtins
+import functools
 import inspect
 import json
 import re
@@ -210,10 +211,15 @@ def unknown(name: str, known: Iterable[str]) -> str:
 
 def is_installed(file: Path) -> bool:
     """Whether *file* belongs to Python or to an installed package."""
-    kept = [sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "scripts")]
     if {"site-packages", "dist-packages"} & set(file.parts):
         return True
-    return any(file.is_relative_to(Path(folder).resolve()) for folder in kept)
+    return any(file.is_relative_to(folder) for folder in _pythons_own())
+
+
+@functools.lru_cache(maxsize=1)
+def _pythons_own() -> list[Path]:
+    kept = (sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "scripts"))
+    return [Path(folder).resolve() for folder in kept]
 
 
 def short(value: object) -> str:

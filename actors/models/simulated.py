@@ -9,7 +9,7 @@ from ..answers import Preference, write_answer
 from ..messages import ModelSpec
 from ..prompts import estimate_tokens
 from ..questions import Question
-from ..simulation.judge import Bench
+from ..simulation.judge import Bench, unknown_utility
 from ..simulation.keyed import Ints, text_keys
 from ..tables import ANSWERS, CLOSED, REPLIES, batch, concat
 from .prices import PRICED_AS, price_of
@@ -49,7 +49,11 @@ class SimulatedJudge:
         question = Question.parse(task)
         shown = requests.column("items").flatten().to_numpy().reshape(-1, question.size)
         repeat = requests.column("repeat").to_numpy()
-        bench = Bench(self._spec.profile, self._spec.seed, by, self._utility, self._keys)
+        utility, is_unknown = self._utility, np.isnan(self._utility)
+        if is_unknown.any():
+            drawn = unknown_utility(self._keys, seed=self._spec.seed, by=by)
+            utility = np.where(is_unknown, drawn, utility)
+        bench = Bench(self._spec.profile, self._spec.seed, by, utility, self._keys)
         answers = bench.answer(question, shown, variant=variant, repeat=repeat)
         tokens_in = requests.column("context_tokens").to_numpy().astype(np.int64)
         tokens_out = _answer_tokens(question, answers)

@@ -28,7 +28,7 @@ from ..simulation.costs import (
 from ..simulation.keyed import Ints, Keys, mix, text_key, text_keys
 from ..simulation.profile import AgentProfile, profile_of
 from ..simulation.world import World
-from ..tables import ANSWERS, CLOSED, REPLIES, batch, words
+from ..tables import ANSWERS, CLOSED, REPLIES, batch, values, words
 from .filling import Form, form_of
 from .playing import NOTHING_KNOWN, Player, Texts, kind_of
 from .prices import PRICED_AS, price_of
@@ -195,7 +195,7 @@ def kind_of_call(role: str, call: CallSpec | None, *, is_readable: bool = True) 
 
 def _read(requests: pa.RecordBatch) -> list[Asked]:
     names = ("role", "model", "output_schema", "effort", "attempt", "max_tokens", "repeat")
-    columns = [_values(requests.column(name)) for name in names]
+    columns = [values(requests.column(name)) for name in names]
     specs, prompts = requests.column("spec"), requests.column("prompt")
     texts = prompts.to_pylist() if specs.null_count else [None] * requests.num_rows
     bytes_in = pc.binary_length(prompts).cast(pa.int64())
@@ -203,13 +203,6 @@ def _read(requests: pa.RecordBatch) -> list[Asked]:
     tokens = pc.fill_null(pc.coalesce(counted, requests.column("context_tokens")), 0)
     rows = zip(specs.to_pylist(), texts, tokens.to_pylist(), *columns, strict=True)
     return [_asked(*row) for row in rows]
-
-
-def _values(column: pa.Array) -> list[Any]:  # Any: the column's type
-    if not isinstance(column, pa.DictionaryArray):
-        return list(column.to_pylist())
-    named = [*column.dictionary.to_pylist(), None]  # null is the last place
-    return [named[place] for place in pc.fill_null(column.indices, -1).to_pylist()]
 
 
 def _asked(

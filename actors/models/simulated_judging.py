@@ -9,8 +9,8 @@ from ..errors import UsageError
 from ..messages import ModelSpec
 from ..questions import Question
 from ..simulation.calls import CallSpec
-from ..simulation.judge import Bench
-from ..simulation.keyed import Floats, Keys, mix, normal, text_key, text_keys
+from ..simulation.judge import Bench, unknown_utility
+from ..simulation.keyed import Floats, Keys, text_keys
 from ..simulation.world import World
 
 
@@ -66,7 +66,7 @@ def _known(world: World, names: list[str], *, seed: int, by: str) -> tuple[Float
     things = [world.find(name) for name in names]
     ids = [name if thing is None else thing.id for thing, name in zip(things, names, strict=True)]
     keys = text_keys(ids)
-    drawn = normal(mix(text_key("utility", seed, by), keys))
+    drawn = unknown_utility(keys, seed=seed, by=by)
     known = [None if thing is None else thing.utility for thing in things]
     pairs = zip(known, drawn, strict=True)
     return np.array([u if k is None else k for k, u in pairs], np.float64), keys

@@ -58,6 +58,11 @@ REFERENCE = JudgeProfile(name="sim:reference", per_pair=0.0, per_order=0.0)
 """The reference judge of the benchmark: no persistent part."""
 
 
+def unknown_utility(keys: Keys, *, seed: int, by: str) -> Floats:
+    """Return utilities for items of which no world knows any, by their *keys* alone."""
+    return normal(mix(text_key("utility", seed, by), keys))
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
     """A judge at work: its profile, its seed, and what is true of each item.

@@ -12,9 +12,18 @@ from ...actors.errors import UsageError
 from ...actors.questions import Question
 from ...actors.tables import MATCHES, STANDING
 from .graph import Graph, Precision
-from .likelihood import Ints, Likelihood, ListLikelihood, PairLikelihood
+from .likelihood import Floats, Ints, Likelihood, ListLikelihood, PairLikelihood
 from .log import Log
-from .posterior import Estimate, fit, rank_intervals
+from .posterior import (
+    BEST_DRAWS,
+    FEW,
+    RANK_DRAWS,
+    Estimate,
+    best_chances,
+    draw,
+    fit,
+    rank_intervals,
+)
 from .schedule import Ledger, match_lists, match_pairs, match_strangers
 from .stopping import WEAK, Plan, Point, decide, expected_calls, round_size
 
@@ -111,13 +120,10 @@ class PosteriorRanking:
         """Return the ranking so far (STANDING)."""
         self._settle()
         items = np.flatnonzero(self._log.present)
-        low, high = np.ones(len(items)), np.full(len(items), float(len(items)))
-        if self._precision is not None and len(items) > 1:
-            rng = self._random("intervals")
-            low, high = rank_intervals(self._now, self._precision, items, rng)
+        low, high, first = self._ranks(items)
         score = self._now.mean[items]
         best = np.argsort(-score, kind="stable")
-        columns = (items, score, low, high, self._log.answered[items])
+        columns = (items, score, low, high, self._log.answered[items], first)
         arrays = [
             pa.array(column[best], field.type)
             for column, field in zip(columns, STANDING, strict=True)
@@ -147,6 +153,17 @@ class PosteriorRanking:
     def quarantined(self) -> list[int]:
         """Return the items that are no longer scheduled because their matches keep failing."""
         return [int(item) for item in np.flatnonzero(self._log.keeps_failing())]
+
+    def _ranks(self, items: Ints) -> tuple[Floats, Floats, Floats]:
+        """Return both ends of the interval of each item's rank, and its chance to be the best."""
+        n = len(items)
+        if self._precision is None or n < 2:
+            return np.ones(n), np.full(n, float(n)), np.full(n, 1.0 / max(n, 1))
+        sample = draw(self._now, self._precision, items, self._random("intervals"), RANK_DRAWS)
+        low, high = rank_intervals(sample)
+        if n <= FEW:
+            sample = draw(self._now, self._precision, items, self._random("best"), BEST_DRAWS)
+        return low, high, best_chances(sample)
 
     def _stopped(self) -> Stopped | None:
         if self._ended or self._log.present.sum() < 2:

@@ -15,6 +15,9 @@ CLEAR = 0.5
 DRAWS, RANK_DRAWS = 4, 24
 """Joint draws: after each round for how uncertain differences are, at last for rank intervals."""
 
+FEW, BEST_DRAWS = 64, 1000
+"""Among so few items so many draws tell which is the best; among more, those for ranks do."""
+
 COLD_STEPS, WARM_STEPS = 12, 6
 
 CLOSE = 1e-2
@@ -124,22 +127,30 @@ def _agreement(mean: Floats, variance: Floats, lag: int) -> float:
     return float(np.mean(2.0 * ndtr(gap) - 1.0))
 
 
-def rank_intervals(
-    estimate: Estimate,
-    precision: Precision,
-    items: Ints,
-    rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    """Return both ends of the 90% interval of the rank of each of *items* (1 = best among them).
+def draw(
+    estimate: Estimate, precision: Precision, items: Ints, rng: np.random.Generator, count: int
+) -> Floats:
+    """Return *count* joint draws of the strengths of *items*, as columns."""
+    sample: Floats = (estimate.mean[:, None] + precision.draws(rng, count))[items]
+    return sample
+
+
+def best_chances(sample: Floats) -> Floats:
+    """Return the share of draws (columns) in which each row of *sample* is the largest."""
+    firsts = np.bincount(np.argmax(sample, axis=0), minlength=len(sample))
+    return np.asarray(firsts / sample.shape[1], np.float64)
+
+
+def rank_intervals(sample: Floats) -> tuple[Floats, Floats]:
+    """Return both ends of the 90% interval of the rank of each row of *sample* (1 = best).
 
     Mean rank plus or minus Student's 95% quantile times the deviation over joint draws.
     """
-    n = len(items)
-    sample = (estimate.mean[:, None] + precision.draws(rng, RANK_DRAWS))[items]
-    ranks = np.empty((n, RANK_DRAWS))
+    n, count = sample.shape
+    ranks = np.empty((n, count))
     np.put_along_axis(ranks, np.argsort(-sample, axis=0), np.arange(1.0, n + 1.0)[:, None], 0)
     middle = ranks.mean(1)
     from scipy.special import stdtrit
 
-    reach = stdtrit(RANK_DRAWS - 1, 0.95) * ranks.std(1, ddof=1)
+    reach = stdtrit(count - 1, 0.95) * ranks.std(1, ddof=1)
     return np.clip(middle - reach, 1.0, n), np.clip(middle + reach, 1.0, n)

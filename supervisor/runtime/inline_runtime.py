@@ -46,12 +46,19 @@ class _Cell:
     name: str
     is_dead: bool = False
     askings: "set[_InlineAsking]" = field(default_factory=set)
+    clearing: "asyncio.Task[None] | None" = None
 
     def kill(self) -> None:
         """End the actor: every question under way ends with ActorDiedError."""
         self.is_dead = True
         for asking in list(self.askings):
             asking.fail(ActorDiedError(self.name))
+
+    def fall(self) -> None:
+        """End the actor at once. It lets go of what it holds, as the system has a process do."""
+        if not self.is_dead:
+            self.kill()
+            self.clearing = asyncio.ensure_future(self.actor.on_stop())
 
 
 class InlineRuntime:
@@ -96,14 +103,16 @@ class InlineRuntime:
         cell = self._cells.pop(ref.number, None)
         if cell is None:
             return
-        if not cell.is_dead:
+        if cell.clearing is not None:
+            await asyncio.gather(cell.clearing, return_exceptions=True)
+        elif not cell.is_dead:
             await cell.actor.on_stop()
         cell.kill()
 
     def kill(self, ref: Ref) -> None:
         """End the actor at *ref* at once, as a crash would."""
         assert isinstance(ref, InlineRef)
-        self._cells[ref.number].kill()
+        self._cells[ref.number].fall()
 
 
 @dataclass(slots=True)
@@ -121,7 +130,7 @@ class _InlineContext:
         return self.runtime.ask(ref, envelope)
 
     def die(self) -> None:
-        self.cell.kill()
+        self.cell.fall()
         raise _Died
 
 

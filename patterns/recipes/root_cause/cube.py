@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 
 from .counting import Floats, Ints, codes, group, ints
 
-
 _FIRST = -(2**62)
 
 
@@ -34,10 +33,12 @@ def series_of(digest: pa.Table, measure: str, keys: Sequence[str]) -> tuple[list
     value_rank, values = codes(part["value"])
     named = values.to_pylist()
     count, row, found = ints(part["count"]), ints(part["row"]), []
-    for begin, end in zip(starts, [*starts[1:], len(order)], strict=True):
+    for begin, end in zip(starts, np.append(starts, len(order))[1:], strict=True):
         at = order[begin:end]
         key = tuple(str(names[int(rank[at[0]])]) for rank, names in ranked)
-        found.append(_series(key, place[at], value_rank[at], named, count[at], row[at], len(windows)))
+        found.append(
+            _series(key, place[at], value_rank[at], named, count[at], row[at], len(windows))
+        )
     return found, windows
 
 
@@ -78,7 +79,7 @@ def quantile(values: Floats, counts: Floats, share: float) -> Floats:
     total = counts.sum(axis=1, keepdims=True)
     reached = np.cumsum(counts, axis=1) >= share * total
     found = values[np.argmax(reached, axis=1)]
-    return np.where(total[:, 0] > 0, found, np.nan)
+    return np.asarray(np.where(total[:, 0] > 0, found, np.nan), np.float64)
 
 
 def others(counts: Floats) -> Floats:

@@ -42,6 +42,8 @@ class EmptyWindowError(EvidenceError):
     """Evidence without a row where one is needed: at the incident, or before it."""
 
     def __init__(self, name: str, window: str) -> None:
-        super().__init__(name, f"has no rows in the {window} window; check the time of the incident")
+        super().__init__(
+            name, f"has no rows in the {window} window; check the time of the incident"
+        )
         self.args = (name, window)
         self.window = window

@@ -21,7 +21,7 @@ from .errors import EmptyWindowError, MissingColumnError, UnreadableTimeError
 Kind = Literal["logs", "spans", "metrics", "events"]
 
 NAMES = {
-    "time": "time timestamp ts t t_s unix date datetime start start_time starttime starttimeunixnano",
+    "time": "time timestamp ts t t_s unix date datetime start start_time starttime",
     "service": "service service_name servicename app component pod podname container host",
     "message": "message msg body log text content",
     "level": "level severity severity_text loglevel",
@@ -43,6 +43,9 @@ NEEDS: dict[Kind, tuple[str, ...]] = {
 
 WINDOW_S = 60.0
 """Length of a baseline window: what is claimed of the incident is tried on each of them."""
+
+LEAD_S = 3600.0
+"""A deploy may take an hour to show: the incident of events begins so early, in windows as long."""
 
 _UNITS_S = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "nano": 1e-9}
 _NOT_METRICS = {"row", "baseline", *NAMES["time"].split(), "window"}
@@ -116,14 +119,14 @@ def normalise(name: str, kind: Kind, table: pa.Table, windows: Windows) -> pa.Ta
         if column_of(table, role) is None:
             raise MissingColumnError(name, role, table.column_names)
     time = _times(name, table) - windows.at
-    window, kept = _windows(table, time, windows)
+    window, kept = _windows(table, time, windows, LEAD_S if kind == "events" else 0.0)
     columns = {"row": table["row"], "window": pa.array(window), "time": pa.array(time)}
     for role in _roles(kind):
         columns[role] = _texts(table, column_of(table, role))
     if kind == "spans":
         columns["duration_us"] = _microseconds(table)
     for metric in metric_columns(table) if kind == "metrics" else []:
-        columns[metric] = table[metric].cast(pa.float64())
+        columns[metric] = table[metric].cast(pa.float64(), safe=False)
     return pa.table(columns).filter(pa.array(kept))
 
 
@@ -164,21 +167,23 @@ def _roles(kind: Kind) -> Sequence[str]:
         "logs": ("service", "level", "logger", "message", "trace"),
         "spans": ("service", "operation", "trace", "span", "parent"),
         "metrics": ("service",),
-        "events": ("service",),
+        "events": ("service", "message"),
     }[kind]
 
 
-def _windows(table: pa.Table, time: Floats, windows: Windows) -> tuple[Ints, NDArray[np.bool_]]:
+def _windows(
+    table: pa.Table, time: Floats, windows: Windows, lead_s: float
+) -> tuple[Ints, NDArray[np.bool_]]:
     """Return each row's window, and whether it lies in one."""
-    minute = np.floor(time / WINDOW_S).astype(np.int64)
+    minute = np.floor(time / (lead_s or WINDOW_S)).astype(np.int64)
     minute += minute >= 0  # 0 is the incident's alone
     marked = np.zeros(len(time), bool)
     if "baseline" in table.column_names:
         marked = np.asarray(table["baseline"].fill_null(False).to_numpy(), bool)
-    incident = ~marked & (time >= 0) & (time < windows.horizon_s)
+    incident = ~marked & (time >= -lead_s) & (time < windows.horizon_s)
     since = -np.inf if windows.since is None else windows.since - windows.at
     until = -windows.guard_s if windows.until is None else windows.until - windows.at
-    before = ~marked & (time >= since) & (time < min(until, -windows.guard_s))
+    before = ~marked & ~incident & (time >= since) & (time < min(until, -windows.guard_s))
     return np.where(incident, 0, minute), incident | before | marked
 
 
@@ -190,9 +195,11 @@ def _times(name: str, table: pa.Table) -> Floats:
         return np.asarray(values.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy() / 1e6)
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         return _read_times(name, column, values)
-    numbers = np.asarray(values.cast(pa.float64()).to_numpy(), np.float64)
+    numbers = np.asarray(values.cast(pa.float64(), safe=False).to_numpy(), np.float64)
     largest = float(np.nanmax(np.abs(numbers), initial=0.0))
-    unit = next((u for least, u in ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3)) if largest > least), 1)
+    unit = next(
+        (u for least, u in ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3)) if largest > least), 1
+    )
     return np.asarray(numbers * unit)
 
 
@@ -216,6 +223,6 @@ def _microseconds(table: pa.Table) -> pa.Array:
     """Return the durations in whole microseconds; the column's suffix tells its unit."""
     column = column_of(table, "duration") or ""
     suffix = re.search(r"_(ns|us|ms|s)$", column.lower())
-    values = np.asarray(table[column].cast(pa.float64()).to_numpy(), np.float64)
+    values = np.asarray(table[column].cast(pa.float64(), safe=False).to_numpy(), np.float64)
     unit = _UNITS_S[suffix.group(1)] if suffix else 1e-6
     return pa.array(np.round(np.nan_to_num(values) * unit * 1e6).astype(np.int64))

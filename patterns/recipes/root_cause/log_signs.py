@@ -88,7 +88,9 @@ def _is_usual(pair: _Pair, traces: Floats) -> bool:
     return bool(pair.counts[1:].sum() >= USUAL * traces[1:].sum())
 
 
-def _missing(line: Line, after: Mapping[Line, _Pair], traces: Mapping[Line, Floats]) -> _Miss | None:
+def _missing(
+    line: Line, after: Mapping[Line, _Pair], traces: Mapping[Line, Floats]
+) -> _Miss | None:
     """Return how much *line* is missed after the line that it goes with best in the baseline."""
     mine = float(traces[line][1:].sum())
     best, anchor = 0.0, None
@@ -136,9 +138,7 @@ def _callees(present: list[Series], follows: list[Series]) -> dict[str, set[str]
     return dict(found)
 
 
-def _errors(
-    present: list[Series], later: Mapping[Line, Series], windows: int
-) -> tuple[Sign, Sign]:
+def _errors(present: list[Series], later: Mapping[Line, Series], windows: int) -> tuple[Sign, Sign]:
     """Errors that are more than usual, less those that came after another service's."""
     errors, exceptions = Sign("errors", windows), Sign("exceptions", windows)
     busy = _busy(present, windows)

@@ -11,7 +11,6 @@ A template is a message with its numbers, identifiers and quoted texts masked.
 """
 
 import re
-from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -50,11 +49,6 @@ def digest(rows: pa.Table) -> pa.Table:
     once = rows.take(pa.array(first))
     present = _count(once, "traces", level.take(pa.array(first)))
     return add([present, _follows(once, traced[first]), _after(rows, level, traced)])
-
-
-def merge(parts: Sequence[pa.Table]) -> pa.Table:
-    """Return the digest of all that the *parts* digest."""
-    return add(parts)
 
 
 def split(value: str) -> tuple[str, str]:
@@ -148,4 +142,7 @@ def _count(rows: pa.Table, measure: str, value: pa.Array) -> pa.Table:
 
 def has_exception(template: str) -> bool:
     """Whether *template* speaks of an exception."""
-    return re.search(r"exception|traceback|panic|stack ?trace|unhandled|threw", template, re.I) is not None
+    return (
+        re.search(r"exception|traceback|panic|stack ?trace|unhandled|threw", template, re.I)
+        is not None
+    )

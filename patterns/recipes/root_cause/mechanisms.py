@@ -2,8 +2,8 @@
 
 Nothing here knows a system or how often a fault occurs:
 
-- `cpu_contention`: another process takes the processor. The service's cpu rises, often with the
-  intruder's memory; everything it does slows, so calls into and out of it wait.
+- `cpu_contention`: another process takes the processor. The service's cpu rises and everything
+  it does slows, so calls into and out of it wait.
 - `cpu_consumed`: its own code burns the processor, so one operation's self time swells.
 - `network_delay`: packets to or from it are late: the time between a caller's span and its own
   rises by about the same for every call, while neither works longer and its cpu does not rise.
@@ -28,26 +28,27 @@ class Expectation:
     needed: bool = False
 
 
+_CHANGED = (Expectation("changed"),)
+"""A deploy can bring any of them."""
+
 MECHANISMS: dict[Fault, dict[Kind, tuple[Expectation, ...]]] = {
     "cpu_contention": {
-        "metrics": (
-            Expectation("cpu rises", needed=True),
-        ),
+        "events": _CHANGED,
+        "metrics": (Expectation("cpu rises", needed=True),),
         "spans": (Expectation("starves"), Expectation("burns", present=False)),
     },
     "cpu_consumed": {
-        "metrics": (
-            Expectation("cpu rises", needed=True),
-        ),
+        "events": _CHANGED,
+        "metrics": (Expectation("cpu rises", needed=True),),
         "spans": (Expectation("burns", needed=True),),
     },
     "network_delay": {
-        "metrics": (
-            Expectation("cpu rises", present=False),
-        ),
+        "events": _CHANGED,
+        "metrics": (Expectation("cpu rises", present=False),),
         "spans": (Expectation("calls wait", needed=True), Expectation("burns", present=False)),
     },
     "exception": {
+        "events": _CHANGED,
         "metrics": (Expectation("cpu rises", present=False),),
         "spans": (Expectation("calls vanish"), Expectation("calls wait", present=False)),
         "logs": (
@@ -57,6 +58,7 @@ MECHANISMS: dict[Fault, dict[Kind, tuple[Expectation, ...]]] = {
         ),
     },
     "return": {
+        "events": _CHANGED,
         "metrics": (Expectation("cpu rises", present=False),),
         "spans": (Expectation("calls vanish"), Expectation("calls wait", present=False)),
         "logs": (Expectation("lines vanish"), Expectation("errors", needed=True)),

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from .counting import Floats, Ints, codes, group, ints
 from .cube import places, window_list
-from .signs import Reading, Shown, Sign
+from .signs import Reading, Sign
 
 PARTS = {
     "cpu rises": r"^(?!.*(node|host)).*cpu",
@@ -52,9 +52,7 @@ def read(digest: pa.Table) -> Reading:
     return shown
 
 
-def _add(
-    sign: Sign, service: str, metric: str, level: _Level, windows: Ints, usual: float
-) -> None:
+def _add(sign: Sign, service: str, metric: str, level: _Level, windows: Ints, usual: float) -> None:
     if np.isfinite(level.middle[1:]).sum() < LEAST_WINDOWS:
         return
     score, before = _scores(level.middle, windows, usual)
@@ -77,7 +75,7 @@ def _levels(digest: pa.Table) -> tuple[dict[tuple[str, str], _Level], Ints]:
     _, firsts = group([service[starts], metric[starts]], len(starts))
     middle = _medians(value, count[order], starts)
     found: dict[tuple[str, str], _Level] = {}
-    for begin, end in zip(firsts, [*firsts[1:], len(starts)], strict=True):
+    for begin, end in zip(firsts, np.append(firsts, len(starts))[1:], strict=True):
         at = starts[begin:end]
         level = _Level(np.full(len(windows), np.nan))
         level.middle[place[at]] = middle[begin:end]
@@ -126,4 +124,3 @@ def _usual(levels: Mapping[tuple[str, str], _Level]) -> dict[str, float]:
     for (_, metric), level in levels.items():
         known[metric].append(np.nanmedian(np.abs(level.middle[1:])))
     return {metric: float(np.nan_to_num(np.nanmax(of))) for metric, of in known.items()}
-

@@ -4,8 +4,6 @@ The digest has one row for each (window, service, metric, measure, value); the m
 and a value is rounded to four significant digits, so that digests add up exactly.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 
@@ -18,11 +16,6 @@ DIGITS = 4
 def digest(rows: pa.Table) -> pa.Table:
     """Count normalised metric *rows*."""
     parts = [_digest_metric(rows, metric) for metric in sorted(metric_columns(rows))]
-    return add(parts)
-
-
-def merge(parts: Sequence[pa.Table]) -> pa.Table:
-    """Return the digest of all that the *parts* digest."""
     return add(parts)
 
 

@@ -37,7 +37,7 @@ class Shown:
 
     @property
     def nats(self) -> float:
-        """How strongly it speaks: the logarithm of one over the false-alarm bound, up to the most."""
+        """How strongly it speaks: the logarithm of one over its false-alarm bound, levelled."""
         bound = 2.0 * self.excess + math.log(2.0)
         return MOST_NATS * -math.expm1(-bound / MOST_NATS) if self.excess > 0 else 0.0
 

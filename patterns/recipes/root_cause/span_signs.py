@@ -13,12 +13,13 @@ from .cube import Series, others, quantile, series_of
 from .signs import Reading, Sign
 from .spans import OUTSIDE, middle
 
-LEAST_SPANS, LEAST_BASELINE = 1, 5
+LEAST_SPANS, LEAST_BASELINE = 2, 5
+"""One late span may be an accident."""
 BETWEEN_WINDOWS = 0.05
 """Variance of a window's median beyond chance, as a share of the variance of one span."""
 
 FLAT = math.log1p(5.0)
-"""An edge under five deviations is flat: it speaks against a service all of whose calls should wait."""
+"""An edge under five deviations is flat: it speaks against whom all calls should wait for."""
 
 LEAST_CALLERS = 10
 

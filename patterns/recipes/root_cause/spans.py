@@ -12,13 +12,11 @@ The digest has one row for each (window, service, operation, peer, measure, valu
 Times are in bins of an eighth of an octave (`value` is the bin), so that digests add up exactly.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .counting import Floats, Ints, add, group, ints, stack, tally
+from .counting import Floats, Ints, add, group, ints, tally
 
 BINS_AN_OCTAVE = 8
 
@@ -35,7 +33,7 @@ OUTWARD = (
 def digest(rows: pa.Table) -> pa.Table:
     """Count normalised span *rows*, whose traces must be whole (see `shard`)."""
     rows = _once(rows)
-    key, parent = _positions(rows)
+    parent = _parents(rows)
     child = np.flatnonzero(parent >= 0)
     took = ints(rows["duration_us"])
     of_children = np.zeros(len(took), np.int64)
@@ -43,11 +41,6 @@ def digest(rows: pa.Table) -> pa.Table:
     self_us = np.maximum(took - of_children, 0)
     peer = _peers(rows, child, parent)
     return add([_times(rows, self_us, peer), _spans(rows), _calls(rows, child, parent)])
-
-
-def merge(parts: Sequence[pa.Table]) -> pa.Table:
-    """Return the digest of all that the *parts* digest."""
-    return add(parts)
 
 
 def bin_of(microseconds: Ints) -> Ints:
@@ -75,8 +68,8 @@ def _ranks(column: pa.ChunkedArray) -> Ints:
     return np.asarray(whole.dictionary_encode().indices.to_numpy(), np.int64)
 
 
-def _positions(rows: pa.Table) -> tuple[Ints, Ints]:
-    """Return for each span a number of its own, and the position of its parent or -1."""
+def _parents(rows: pa.Table) -> Ints:
+    """Return for each span the position of its parent, or -1."""
     size = rows.num_rows
     own = pc.binary_join_element_wise(rows["trace"], rows["span"], "\x1f")
     up = pc.binary_join_element_wise(rows["trace"], rows["parent"], "\x1f")
@@ -84,7 +77,7 @@ def _positions(rows: pa.Table) -> tuple[Ints, Ints]:
     place = np.full(int(both.max(initial=-1)) + 1, -1, np.int64)
     place[both[:size]] = np.arange(size)
     parent = place[both[size:]]
-    return both[:size], np.where(parent == np.arange(size), -1, parent)
+    return np.where(parent == np.arange(size), -1, parent)
 
 
 def _peers(rows: pa.Table, child: Ints, parent: Ints) -> pa.Array:
@@ -108,7 +101,9 @@ def _times(rows: pa.Table, self_us: Ints, peer: pa.Array) -> pa.Table:
 
 
 def _spans(rows: pa.Table) -> pa.Table:
-    return _count(rows, *(pa.array([text] * rows.num_rows, pa.string()) for text in ("", "spans", "")))
+    return _count(
+        rows, *(pa.array([text] * rows.num_rows, pa.string()) for text in ("", "spans", ""))
+    )
 
 
 def _calls(rows: pa.Table, child: Ints, parent: Ints) -> pa.Table:
@@ -132,6 +127,3 @@ def _count(rows: pa.Table, peer: pa.Array, measure: pa.Array, value: pa.Array) -
         "value": value,
     }
     return tally(keys, ints(rows["row"]))
-
-
-__all__ = ["bin_of", "digest", "merge", "middle", "stack"]

@@ -1,13 +1,154 @@
-"""x"""
+"""All analyses and refutations into one ranking of causes, with its references checked.
+
+The weights are nats, so they add up; `cannot see` adds nothing. Sums are exact, so that neither
+the order of the analysts nor that of their answers changes a digit.
+"""
+
 import math
-from .panel import *
-from .answers import *
-def rank(witnesses):
-    S=sorted({s for w in witnesses for s in services(w)})
-    out=[]
-    for s in S:
-        for f in FAULTS:
-            t=sum(sorted(testify(w,s,f).nats for w in witnesses))
-            out.append((t,s,f))
-    out.sort(key=lambda o:(-round(o[0],9),o[1],FAULTS.index(o[2])))
-    return out
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .answers import FAULTS, Analysis, Candidate, Cause, Fault, Refutation, Report
+from .panel import Witness, analyse, refute, services_of
+
+NAMED_SHARE = 0.5
+"""A cause is named when it holds more belief than all other services and `unknown` together."""
+
+MOST_CAUSES = 10
+
+Hypothesis = tuple[str, Fault]
+Panel = Mapping[Hypothesis, Mapping[str, Refutation]]
+"""What each piece of evidence that did not propose a hypothesis says to it."""
+
+
+@dataclass(slots=True)
+class _Case:
+    """What speaks for and against one hypothesis."""
+
+    nats: list[float] = field(default_factory=list)
+    rows: set[str] = field(default_factory=set)
+    why: list[str] = field(default_factory=list)
+
+
+def hunt(witnesses: Sequence[Witness], sizes: Mapping[str, int]) -> Report:
+    """Let every witness analyse, every other refute, and rank what is left.
+
+    *sizes* says how many rows each piece of evidence has.
+    """
+    analyses = {witness.name: analyse(witness) for witness in witnesses}
+    services = {service for witness in witnesses for service in services_of(witness)}
+    return synthesize(analyses, hear(witnesses, analyses), sizes, services=len(services))
+
+
+def hypotheses(analyses: Mapping[str, Analysis]) -> dict[Hypothesis, Candidate]:
+    """Return what the analysts propose, each hypothesis once, in an order of its own."""
+    found: dict[Hypothesis, Candidate] = {}
+    for _, analysis in sorted(analyses.items()):
+        for candidate in analysis.candidates:
+            found.setdefault((candidate.service, candidate.kind), candidate)
+    return dict(sorted(found.items()))
+
+
+def hear(witnesses: Sequence[Witness], analyses: Mapping[str, Analysis]) -> Panel:
+    """Return what each witness says to each hypothesis that it did not propose itself."""
+    proposed = {
+        name: {(one.service, one.kind) for one in analysis.candidates}
+        for name, analysis in analyses.items()
+    }
+    return {
+        hypothesis: {
+            witness.name: refute(witness, candidate)
+            for witness in witnesses
+            if hypothesis not in proposed.get(witness.name, set())
+        }
+        for hypothesis, candidate in hypotheses(analyses).items()
+    }
+
+
+def synthesize(
+    analyses: Mapping[str, Analysis],
+    panel: Panel,
+    sizes: Mapping[str, int],
+    *,
+    services: int = 0,
+) -> Report:
+    """Rank the causes that *analyses* propose after what the *panel* said to them.
+
+    Belief is shared among as many *services* as there are, alike before anything is known, and
+    `unknown` as one more. A reference counts only if its evidence is that of who gave it and has such a row; a cause
+    without one that does is no cause.
+    """
+    cases: dict[Hypothesis, _Case] = defaultdict(_Case)
+    rejected: set[str] = set()
+    for name, analysis in analyses.items():
+        for one in analysis.candidates:
+            case = cases[one.service, one.kind]
+            case.nats.append(one.score)
+            _take(case, rejected, name, one.rows, one.why, sizes)
+    for hypothesis, refutations in panel.items():
+        for name, said in refutations.items():
+            if said.stance == "cannot see":
+                continue
+            case = cases[hypothesis]
+            case.nats.append(said.weight if said.stance == "supports" else -said.weight)
+            reason = f"({said.stance}) {said.reason}"
+            _take(case, rejected, name, said.rows, reason, sizes)
+    causes = _causes(cases, services)
+    return Report(
+        causes=causes,
+        named=bool(causes) and causes[0].share > NAMED_SHARE,
+        rejected=tuple(sorted(rejected)),
+        unobserved=tuple(sorted({text for one in analyses.values() for text in one.unobserved})),
+    )
+
+
+def exists(reference: str, name: str, sizes: Mapping[str, int]) -> bool:
+    """Whether *reference* names a row of the evidence *name*."""
+    evidence, _, row = reference.rpartition(":")
+    return evidence == name and row.isascii() and row.isdigit() and int(row) < sizes.get(name, 0)
+
+
+def _take(
+    case: _Case,
+    rejected: set[str],
+    name: str,
+    rows: Iterable[str],
+    why: str,
+    sizes: Mapping[str, int],
+) -> None:
+    for reference in rows:
+        (case.rows if exists(reference, name, sizes) else rejected).add(reference)
+    case.why.append(f"{name}: {why}")
+
+
+def _causes(cases: Mapping[Hypothesis, _Case], services: int) -> tuple[Cause, ...]:
+    """Return one cause a service, that of its likeliest kind, best first."""
+    scored = [
+        (math.fsum(case.nats), service, kind)
+        for (service, kind), case in cases.items()
+        if case.rows
+    ]
+    scored.sort(key=lambda one: (-one[0], one[1], FAULTS.index(one[2])))
+    best: dict[str, tuple[float, Fault]] = {}
+    for score, service, kind in scored:
+        if score > 0:
+            best.setdefault(service, (score, kind))
+    others = 1 + max(0, services - len(best))  # each without a word for it: e^0
+    belief = math.fsum(math.exp(score) for score, _ in best.values()) + others
+    return tuple(
+        Cause(
+            service=service,
+            kind=kind,
+            score=score,
+            share=math.exp(score) / belief,
+            rows=tuple(sorted(cases[service, kind].rows, key=_by_row)),
+            why=tuple(sorted(cases[service, kind].why)),
+        )
+        for service, (score, kind) in list(best.items())[:MOST_CAUSES]
+    )
+
+
+def _by_row(reference: str) -> tuple[str, int]:
+    evidence, _, row = reference.rpartition(":")
+    return evidence, int(row)

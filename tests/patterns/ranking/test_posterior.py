@@ -13,7 +13,7 @@ from commedia.patterns.ranking.likelihood import (
     ListLikelihood,
     PairLikelihood,
 )
-from commedia.patterns.ranking.posterior import Estimate, fit, rank_intervals
+from commedia.patterns.ranking.posterior import Estimate, draw, fit, rank_intervals
 from commedia.patterns.ranking.schedule import places
 from commedia.patterns.ranking.thresholds import fit_thresholds
 
@@ -157,7 +157,8 @@ def test_rank_intervals_are_ranks_and_contain_the_mean_rank() -> None:
     graph = Graph(50, *likelihood.edges())
     estimate, precision = fit(likelihood, graph, Estimate.prior(50), np.random.default_rng(0))
 
-    low, high = rank_intervals(estimate, precision, np.arange(50), np.random.default_rng(1))
+    sample = draw(estimate, precision, np.arange(50), np.random.default_rng(1), 24)
+    low, high = rank_intervals(sample)
 
     assert np.all((low >= 1) & (low <= high) & (high <= 50))
     rank = np.argsort(np.argsort(-estimate.mean)) + 1

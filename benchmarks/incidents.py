@@ -1,0 +1,335 @@
+"""The root-cause hunt on recorded incidents: `python -m commedia.benchmarks.incidents`.
+
+52 faults injected into two microservice systems (Nezha, FSE 2023). Every case is given its own
+logs, spans and metrics from the injection on, and as the baseline the minutes before it, those
+before the system's other injections, its fault-free case and its fault-free metrics. The columns
+that hold the truth are read for scoring only.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..patterns.recipes.root_cause.answers import FAULTS, Report
+from ..patterns.recipes.root_cause.digests import DIGEST, READ
+from ..patterns.recipes.root_cause.errors import EvidenceError
+from ..patterns.recipes.root_cause.evidence import (
+    Kind,
+    Windows,
+    check_windows,
+    normalise,
+    number_rows,
+)
+from ..patterns.recipes.root_cause.panel import Witness
+from ..patterns.recipes.root_cause.synthesis import exists, hunt
+from .rows import Row, at_least, render
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+KINDS: tuple[Kind, ...] = ("logs", "spans", "metrics")
+CONTEXT_CHARS = 30_000
+NEAREST = "nearest rows"
+CONTEXTS = (NEAREST, "rows at equal distances")
+LEAD_S, TAIL_S = 900.0, 600.0
+"""Metrics of the fault's own day are taken from so long before it until so long after."""
+
+HEADER = """\
+Root causes of injected faults, RECORDED: {cases} cases, no model was asked. Deterministic analysts,
+one a kind of evidence; a panel of the others; one ranked synthesis. Scored by what was injected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What an investigator is given: evidence and a time, without the truth."""
+
+    at: float
+    evidence: Mapping[Kind, pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What was injected."""
+
+    case: str
+    system: str
+    service: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one report compares with the truth: *rank* is 0 where the service is not listed."""
+
+    truth: Truth
+    rank: int
+    kind_right: bool
+    named: bool
+
+    @property
+    def right(self) -> bool:
+        """Whether the first cause is the right service."""
+        return self.rank == 1
+
+
+@dataclass(slots=True)
+class Measured:
+    """All cases: the witnesses of each, and what was made of the raw rows in one context."""
+
+    truths: list[Truth] = field(default_factory=list)
+    witnesses: list[list[Witness]] = field(default_factory=list)
+    contexts: dict[str, list[list[Witness]]] = field(default_factory=dict)
+    sizes: list[dict[str, int]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+
+def cases(folder: Path) -> Iterator[tuple[Truth, Incident]]:
+    """Yield the truth and the evidence of every case in *folder*, day by day."""
+    for path in sorted(folder.glob("*_cases.jsonl")):
+        day = path.name.removesuffix("_cases.jsonl")
+        records = [json.loads(line) for line in path.read_text().splitlines()]
+        tables = {kind: pq.read_table(folder / f"{day}_{kind}.parquet") for kind in KINDS}
+        clock = {record["case_id"]: float(record["inject_unix"]) for record in records}
+        for record in records:
+            truth = Truth(
+                record["case_id"], day, record["root_cause_service"], record["fault_type"]
+            )
+            evidence: dict[Kind, pa.Table] = {
+                "logs": _rows_of(tables["logs"], truth.case, clock),
+                "spans": _rows_of(tables["spans"], truth.case, clock),
+                "metrics": _metrics_of(tables["metrics"], clock[truth.case]),
+            }
+            yield truth, Incident(clock[truth.case], evidence)
+
+
+def _rows_of(table: pa.Table, case: str, clock: Mapping[str, float]) -> pa.Table:
+    """Return the rows of *case*, and as its baseline what came before all other injections."""
+    names = np.array(table["case_id"].to_pylist())
+    after = table["t_s"].to_numpy()
+    first = next(iter(clock.values()))  # the fault-free case has no injection: any clock does
+    unix = np.array([clock.get(name, first) for name in names.tolist()]) + after
+    own = names == case
+    kept = own | (after < 0) | np.isin(names, list(clock), invert=True)
+    return _numbered(table.drop_columns(["case_id", "minute", "t_s"]), unix, ~own, kept)
+
+
+def _metrics_of(table: pa.Table, at: float) -> pa.Table:
+    """Return the fault's own day around it, and as its baseline the fault-free phase.
+
+    Rows of the fault-free phase that the day of faults has as well are not fault-free: left out.
+    """
+    unix = table["unix"].to_numpy().astype(np.float64)
+    own = np.array(table["phase"].to_pylist()) == "fault_day"
+    places = [f"{s} {t}" for s, t in zip(table["service"].to_pylist(), unix, strict=True)]
+    doubtful = {place for place, is_own in zip(places, own, strict=True) if is_own}
+    clean = np.array([place not in doubtful for place in places])
+    kept = np.where(own, (unix >= at - LEAD_S) & (unix < at + TAIL_S), clean)
+    return _numbered(table.drop_columns(["phase", "unix"]), unix, ~own, kept)
+
+
+def _numbered(table: pa.Table, unix: object, baseline: object, kept: object) -> pa.Table:
+    columns = {"unix": pa.array(unix), "baseline": pa.array(baseline)}
+    for name, column in columns.items():
+        table = table.append_column(name, column)
+    return number_rows(table.filter(pa.array(kept)))
+
+
+def look(incident: Incident, rows: Mapping[Kind, pa.Table] | None = None) -> list[Witness]:
+    """Return what each kind of evidence shows; one without rows on both sides shows nothing."""
+    seen = []
+    for kind, table in (rows or incident.evidence).items():
+        part = normalise(kind, kind, table, Windows(incident.at))
+        try:
+            check_windows(kind, part)
+        except EvidenceError:
+            continue
+        seen.append(Witness(kind, kind, READ[kind](DIGEST[kind](part))))
+    return seen
+
+
+def one_context(incident: Incident, *, nearest: bool) -> dict[Kind, pa.Table]:
+    """Return the raw rows, interleaved by time, that fit one context.
+
+    Half of it is from the incident on and half from before: the rows *nearest* to its beginning,
+    or some at equal distances.
+    """
+    lines: list[tuple[bool, float, Kind, int, int]] = []
+    for kind, table in incident.evidence.items():
+        shown = table.drop_columns(["baseline", "row"])
+        after = table["unix"].to_numpy() - incident.at
+        marked = table["baseline"].to_numpy()
+        for number, record in enumerate(zip(*(c.to_pylist() for c in shown.columns), strict=True)):
+            size = 1 + len(",".join("" if value is None else f"{value}" for value in record))
+            before = bool(marked[number] or after[number] < 0)
+            lines.append((before, abs(float(after[number])), kind, number, size))
+    kept: dict[Kind, list[int]] = {kind: [] for kind in incident.evidence}
+    for side in (False, True):
+        half = sorted(line for line in lines if line[0] is side)
+        total = sum(line[4] for line in half)
+        step = 1 if nearest else max(1, -(-total // (CONTEXT_CHARS // 2)))
+        room = CONTEXT_CHARS // 2
+        for _, _, kind, number, size in half[::step]:
+            room -= size
+            if room < 0:
+                break
+            kept[kind].append(number)
+    return {k: t.take(pa.array(sorted(kept[k]), pa.int64())) for k, t in incident.evidence.items()}
+
+
+def measure(folder: Path, most: int | None = None, contexts: Sequence[str] = CONTEXTS) -> Measured:
+    """Look at every case in *folder*, or at *most* of them at equal distances."""
+    found = Measured(contexts={name: [] for name in contexts})
+    given = list(cases(folder))
+    for truth, incident in given if most is None else given[:: -(-len(given) // most)]:
+        start = time.perf_counter()
+        found.witnesses.append(look(incident))
+        found.seconds.append(time.perf_counter() - start)
+        found.truths.append(truth)
+        found.sizes.append({kind: table.num_rows for kind, table in incident.evidence.items()})
+        for name, looked in found.contexts.items():
+            rows = one_context(incident, nearest=name == NEAREST)
+            looked.append(look(incident, rows))
+    return found
+
+
+def judge(
+    found: Measured, looked: Sequence[Sequence[Witness]], kinds: Sequence[Kind] = KINDS
+) -> list[Outcome]:
+    """Return the outcomes when only *kinds* of what was *looked* at are heard."""
+    outcomes = []
+    for truth, witnesses, sizes in zip(found.truths, looked, found.sizes, strict=True):
+        report = hunt([w for w in witnesses if w.kind in kinds], sizes)
+        services = [cause.service for cause in report.causes]
+        rank = services.index(truth.service) + 1 if truth.service in services else 0
+        kind_right = rank == 1 and report.causes[0].kind == truth.fault
+        outcomes.append(Outcome(truth, rank, kind_right, report.named))
+    return outcomes
+
+
+def table(found: Measured) -> list[Row]:
+    """Return every figure beside its bar."""
+    every = judge(found, found.witnesses)
+    named = [one for one in every if one.named]
+    return [
+        at_least("right service first", _share(every, _first), 0.75, ".3f"),
+        at_least("right service in the first three", _share(every, _in_three), 0.90, ".3f"),
+        at_least("right service and kind of fault", _share(every, _kind), 0.70, ".3f"),
+        at_least("share of cases in which it names a cause", len(named) / len(every), 0.4, ".3f"),
+        at_least("of those it names, right", _share(named, _first), 0.9, ".3f"),
+        *_faithful(found),
+        *_slices(every),
+        *_mixes(every),
+        *_kinds_of_evidence(found),
+        Row("CPU of a case, mean (no bar)", f"{np.mean(found.seconds):.2f} s"),
+    ]
+
+
+def _faithful(found: Measured) -> list[Row]:
+    """Cited rows exist, and neither a rerun nor the order of the analysts changes anything."""
+    cited = wrong = changed = 0
+    for witnesses, sizes in zip(found.witnesses, found.sizes, strict=True):
+        report: Report = hunt(witnesses, sizes)
+        rows = [row for cause in report.causes for row in cause.rows]
+        cited += len(rows)
+        wrong += sum(not exists(row, row.partition(":")[0], sizes) for row in rows)
+        wrong += len(report.rejected)
+        changed += report != hunt(witnesses[::-1], sizes)
+    return [
+        Row(f"of {cited:,} cited rows, not in the evidence", f"{wrong}", "0", wrong == 0),
+        Row("cases that another order of analysts changes", f"{changed}", "0", changed == 0),
+    ]
+
+
+def _slices(every: Sequence[Outcome]) -> list[Row]:
+    rows = []
+    for fault in FAULTS:
+        part = [one for one in every if one.truth.fault == fault]
+        if part:
+            rows.append(_row(f"{fault}, {len(part)} cases", part))
+    for system in sorted({one.truth.system for one in every}):
+        part = [one for one in every if one.truth.system == system]
+        rows.append(_row(f"{system}, {len(part)} cases", part))
+    return rows
+
+
+def _mixes(every: Sequence[Outcome]) -> list[Row]:
+    """What other mixes of the same faults would score."""
+    by_fault = {
+        fault: np.mean([one.right for one in every if one.truth.fault == fault])
+        for fault in sorted({one.truth.fault for one in every})
+    }
+    rows = [Row("every kind of fault alike: first", f"{np.mean(list(by_fault.values())):.3f}")]
+    if "network_delay" in by_fault and len(by_fault) > 1:
+        rest = np.mean([share for fault, share in by_fault.items() if fault != "network_delay"])
+        mixed = 0.7 * by_fault["network_delay"] + 0.3 * rest
+        rows.append(Row("seven in ten a network_delay: first", f"{mixed:.3f}"))
+    return rows
+
+
+def _kinds_of_evidence(found: Measured) -> list[Row]:
+    rows = []
+    for kind in KINDS:
+        rest = [other for other in KINDS if other != kind]
+        rows.append(_row(f"without {kind}", judge(found, found.witnesses, rest)))
+    for kind in KINDS:
+        rows.append(_row(f"{kind} alone", judge(found, found.witnesses, [kind])))
+    for name, looked in found.contexts.items():
+        rows.append(
+            _row(f"one context of {CONTEXT_CHARS:,} characters, {name}", judge(found, looked))
+        )
+    return rows
+
+
+def _row(name: str, part: Sequence[Outcome]) -> Row:
+    shares = (_share(part, of) for of in (_first, _in_three, _kind))
+    return Row(f"{name}: first / in three / kind", " / ".join(f"{share:.2f}" for share in shares))
+
+
+def _first(one: Outcome) -> bool:
+    return one.right
+
+
+def _in_three(one: Outcome) -> bool:
+    return 1 <= one.rank <= 3
+
+
+def _kind(one: Outcome) -> bool:
+    return one.kind_right
+
+
+def _share(part: Sequence[Outcome], holds: Callable[[Outcome], bool]) -> float:
+    return float(np.mean([holds(one) for one in part])) if part else 0.0
+
+
+def incidents(folder: Path = DATA / "incidents_nezha") -> list[Row]:
+    """The root-cause hunt on 52 injected faults, deterministic analysts."""
+    if not folder.is_dir():
+        return [Row(f"skipped: there is no {folder}", "")]
+    return table(measure(folder))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print every figure and its bar; return 1 when a bar is missed."""
+    parser = argparse.ArgumentParser("python -m commedia.benchmarks.incidents", description=__doc__)
+    parser.add_argument("--data", type=Path, default=DATA / "incidents_nezha")
+    folder = parser.parse_args(arguments).data
+    if not folder.is_dir():
+        sys.stdout.write(f"skipped: there is no {folder}\n")
+        return 0
+    found = measure(folder)
+    rows = table(found)
+    sys.stdout.write(HEADER.format(cases=len(found.truths)) + "\n")
+    sys.stdout.write(render("incidents: root causes of injected faults", rows) + "\n")
+    missed = sum(row.ok is False for row in rows)
+    sys.stdout.write(f"\n{missed} bars missed\n")
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
