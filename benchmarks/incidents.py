@@ -12,13 +12,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from ..patterns.recipes.root_cause.answers import FAULTS, Report
+from ..patterns.recipes.root_cause.counting import Floats
 from ..patterns.recipes.root_cause.digests import DIGEST, READ
 from ..patterns.recipes.root_cause.errors import EvidenceError
 from ..patterns.recipes.root_cause.evidence import (
@@ -89,54 +93,77 @@ class Measured:
     seconds: list[float] = field(default_factory=list)
 
 
-def cases(folder: Path) -> Iterator[tuple[Truth, Incident]]:
-    """Yield the truth and the evidence of every case in *folder*, day by day."""
-    for path in sorted(folder.glob("*_cases.jsonl")):
-        day = path.name.removesuffix("_cases.jsonl")
-        records = [json.loads(line) for line in path.read_text().splitlines()]
-        tables = {kind: pq.read_table(folder / f"{day}_{kind}.parquet") for kind in KINDS}
-        clock = {record["case_id"]: float(record["inject_unix"]) for record in records}
-        for record in records:
-            truth = Truth(
-                record["case_id"], day, record["root_cause_service"], record["fault_type"]
-            )
-            evidence: dict[Kind, pa.Table] = {
-                "logs": _rows_of(tables["logs"], truth.case, clock),
-                "spans": _rows_of(tables["spans"], truth.case, clock),
-                "metrics": _metrics_of(tables["metrics"], clock[truth.case]),
-            }
-            yield truth, Incident(clock[truth.case], evidence)
+def cases(folder: Path, most: int | None = None) -> Iterator[tuple[Truth, Incident]]:
+    """Yield the truth and the evidence of every case in *folder*, or of *most*, day by day."""
+    paths = sorted(folder.glob("*_cases.jsonl"))
+    records = {path: [json.loads(line) for line in path.read_text().splitlines()] for path in paths}
+    total = sum(len(day) for day in records.values())
+    step = 1 if most is None else -(-total // most)
+    number = -1
+    for path, day in records.items():
+        name = path.name.removesuffix("_cases.jsonl")
+        clock = {record["case_id"]: float(record["inject_unix"]) for record in day}
+        tables = _Day(folder, name, clock)
+        for record in day:
+            number += 1
+            if number % step == 0:
+                case = record["case_id"]
+                truth = Truth(case, name, record["root_cause_service"], record["fault_type"])
+                yield truth, Incident(clock[case], tables.evidence(case))
 
 
-def _rows_of(table: pa.Table, case: str, clock: Mapping[str, float]) -> pa.Table:
-    """Return the rows of *case*, and as its baseline what came before all other injections."""
-    names = np.array(table["case_id"].to_pylist())
-    after = table["t_s"].to_numpy()
-    first = next(iter(clock.values()))  # the fault-free case has no injection: any clock does
-    unix = np.array([clock.get(name, first) for name in names.tolist()]) + after
-    own = names == case
-    kept = own | (after < 0) | np.isin(names, list(clock), invert=True)
-    return _numbered(table.drop_columns(["case_id", "minute", "t_s"]), unix, ~own, kept)
+class _Day:
+    """The recorded tables of one day of one system."""
+
+    def __init__(self, folder: Path, name: str, clock: Mapping[str, float]) -> None:
+        self._clock = clock
+        self._tables = {kind: pq.read_table(folder / f"{name}_{kind}.parquet") for kind in KINDS}
+        self._names = {
+            kind: np.array(self._tables[kind]["case_id"].to_pylist()) for kind in ("logs", "spans")
+        }
+        metrics = self._tables["metrics"]
+        self._faulty = pc.equal(metrics["phase"], "fault_day").to_numpy()
+        keys = zip(metrics["service"].to_pylist(), metrics["unix"].to_pylist(), strict=True)
+        places = list(keys)
+        doubtful = {place for place, bad in zip(places, self._faulty, strict=True) if bad}
+        self._clean = np.array([place not in doubtful for place in places])
+
+    def evidence(self, case: str) -> dict[Kind, pa.Table]:
+        """Return what an investigator of *case* is given."""
+        return {
+            "logs": self._rows("logs", case),
+            "spans": self._rows("spans", case),
+            "metrics": self._metrics(self._clock[case]),
+        }
+
+    def _rows(self, kind: Kind, case: str) -> pa.Table:
+        """Return the rows of *case*, and as its baseline what came before other injections."""
+        table, names = self._tables[kind], self._names[kind]
+        after = table["t_s"].to_numpy()
+        first = next(iter(self._clock.values()))  # the fault-free case has no injection
+        known, which = np.unique(names, return_inverse=True)
+        unix = np.array([self._clock.get(name, first) for name in known.tolist()])[which] + after
+        own = names == case
+        fault_free = ~np.isin(known, list(self._clock))[which]
+        kept = own | (after < 0) | fault_free
+        return _numbered(table.drop_columns(["case_id", "minute", "t_s"]), unix, ~own, kept)
+
+    def _metrics(self, at: float) -> pa.Table:
+        """Return the fault's own day around it, and as its baseline the fault-free phase.
+
+        Rows of the fault-free phase that the day of faults has as well are not fault-free.
+        """
+        table, own = self._tables["metrics"], self._faulty
+        unix = table["unix"].to_numpy().astype(np.float64)
+        kept = np.where(own, (unix >= at - LEAD_S) & (unix < at + TAIL_S), self._clean)
+        return _numbered(table.drop_columns(["phase", "unix"]), unix, ~own, kept)
 
 
-def _metrics_of(table: pa.Table, at: float) -> pa.Table:
-    """Return the fault's own day around it, and as its baseline the fault-free phase.
-
-    Rows of the fault-free phase that the day of faults has as well are not fault-free: left out.
-    """
-    unix = table["unix"].to_numpy().astype(np.float64)
-    own = np.array(table["phase"].to_pylist()) == "fault_day"
-    places = [f"{s} {t}" for s, t in zip(table["service"].to_pylist(), unix, strict=True)]
-    doubtful = {place for place, is_own in zip(places, own, strict=True) if is_own}
-    clean = np.array([place not in doubtful for place in places])
-    kept = np.where(own, (unix >= at - LEAD_S) & (unix < at + TAIL_S), clean)
-    return _numbered(table.drop_columns(["phase", "unix"]), unix, ~own, kept)
-
-
-def _numbered(table: pa.Table, unix: object, baseline: object, kept: object) -> pa.Table:
-    columns = {"unix": pa.array(unix), "baseline": pa.array(baseline)}
-    for name, column in columns.items():
-        table = table.append_column(name, column)
+def _numbered(
+    table: pa.Table, unix: Floats, baseline: NDArray[np.bool_], kept: NDArray[np.bool_]
+) -> pa.Table:
+    table = table.append_column("unix", pa.array(unix))
+    table = table.append_column("baseline", pa.array(baseline))
     return number_rows(table.filter(pa.array(kept)))
 
 
@@ -161,13 +188,11 @@ def one_context(incident: Incident, *, nearest: bool) -> dict[Kind, pa.Table]:
     """
     lines: list[tuple[bool, float, Kind, int, int]] = []
     for kind, table in incident.evidence.items():
-        shown = table.drop_columns(["baseline", "row"])
         after = table["unix"].to_numpy() - incident.at
-        marked = table["baseline"].to_numpy()
-        for number, record in enumerate(zip(*(c.to_pylist() for c in shown.columns), strict=True)):
-            size = 1 + len(",".join("" if value is None else f"{value}" for value in record))
-            before = bool(marked[number] or after[number] < 0)
-            lines.append((before, abs(float(after[number])), kind, number, size))
+        before = table["baseline"].to_numpy() | (after < 0)
+        far = np.abs(after).tolist()
+        size = _chars(table.drop_columns(["baseline", "row"]))
+        lines += zip(before.tolist(), far, repeat(kind), range(len(far)), size, strict=False)
     kept: dict[Kind, list[int]] = {kind: [] for kind in incident.evidence}
     for side in (False, True):
         half = sorted(line for line in lines if line[0] is side)
@@ -182,11 +207,19 @@ def one_context(incident: Incident, *, nearest: bool) -> dict[Kind, pa.Table]:
     return {k: t.take(pa.array(sorted(kept[k]), pa.int64())) for k, t in incident.evidence.items()}
 
 
+def _chars(table: pa.Table) -> list[int]:
+    """Return how long each row is as a line of text, its values separated by commas."""
+    size = np.full(table.num_rows, table.num_columns, np.int64)
+    for column in table.columns:
+        text = pc.utf8_length(pc.fill_null(column.cast(pa.string()), ""))
+        size += text.to_numpy()
+    return [int(one) for one in size]
+
+
 def measure(folder: Path, most: int | None = None, contexts: Sequence[str] = CONTEXTS) -> Measured:
     """Look at every case in *folder*, or at *most* of them at equal distances."""
     found = Measured(contexts={name: [] for name in contexts})
-    given = list(cases(folder))
-    for truth, incident in given if most is None else given[:: -(-len(given) // most)]:
+    for truth, incident in cases(folder, most):
         start = time.perf_counter()
         found.witnesses.append(look(incident))
         found.seconds.append(time.perf_counter() - start)

@@ -1,11 +1,14 @@
 """Which model runs: what the user named, or what fits when nothing was named."""
 
 import os
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from .actors.errors import UsageError
 from .actors.messages import ModelSpec, Script
 from .actors.models.prices import price_of
+from .actors.models.wire import Attempt
 from .actors.simulation.judge import JudgeProfile
 from .actors.simulation.profile import SONNET, profile_of
 from .supervisor.budget import Budget
@@ -55,8 +58,14 @@ def choose_agents(
     profile: JudgeProfile,
     seed: int,
     in_flight: int,
+    is_needed: bool = True,
 ) -> ModelSpec:
-    """Return the model of a workflow's agents; raises UsageError where it cannot run."""
+    """Return the model of a workflow's agents; raises UsageError where it cannot run.
+
+    Where none *is needed* and none is named, the model is one that no agent may ask.
+    """
+    if model is None and not is_needed:
+        model = nobody
     name = "scripted" if callable(model) else model or _default_agents(base_url)
     agents = profile_of(name)
     spec = ModelSpec(
@@ -80,6 +89,11 @@ def choose_agents(
         _check_real(name, base_url=base_url, budget=budget)
         check_budget(spec, budget)
     return spec
+
+
+def nobody(row: Mapping[str, Any]) -> Attempt:
+    """Answer nothing: the script of a workflow that runs without a model."""
+    return Attempt("not_found", reason="model")
 
 
 def _default_agents(base_url: str | None) -> str:

@@ -273,12 +273,13 @@ class Session:
         self, args: dict[str, Any], script: Workflow[..., Any], *, name: str | None = None
     ) -> Launch:
         model = choose_agents(
-            self._model or name,
+            self._model or (None if name == "scripted" else name),
             base_url=self._base_url,
             budget=self._budget,
             profile=self._profile,
             seed=self._seed,
             in_flight=self._in_flight,
+            is_needed=script.needs_model,
         )
         return Launch(script, args, model, self._budget, self._seed, self._slots, world=self._world)
 
@@ -288,14 +289,19 @@ class Session:
 
     async def _conduct(self, launch: Launch, folder: Path | None) -> RunResult[Any]:
         runtime = self._open()
-        if self._is_on_ray:
-            for module in local_modules(launch.workflow):
-                runtime.ship(module)
+        self._ship(runtime, launch.workflow, launch.model.script)
         spec = launch.spec(folder or create_run(), **self._settings())
         try:
             return await perform(launch, spec, functools.partial(self._drive, runtime))
         finally:
             self._driver = None
+
+    def _ship(self, runtime: Runtime, *needed: Callable[..., Any] | None) -> None:
+        """Have the code of what is *needed* reach every process of the run."""
+        for function in needed:
+            if function is not None and self._is_on_ray:
+                for module in local_modules(function):
+                    runtime.ship(module)
 
     def _drive(self, runtime: Runtime) -> Driver:
         self._driver = Driver(runtime, key=api_key(), watch=self._watch, inquire=self._inquire)
@@ -330,6 +336,7 @@ class Session:
         self, job: Job, runtime: Runtime, items: pa.RecordBatch, known: Path | None = None
     ) -> RankResult:
         drive = functools.partial(self._drive, runtime)
+        self._ship(runtime, job.model.script)
         try:
             return await perform_rank(job, items, drive, known=known, **self._settings())
         finally:

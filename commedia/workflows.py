@@ -3,10 +3,11 @@
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
@@ -116,15 +117,17 @@ def list_workflows() -> list[Saved]:
     return found
 
 
-def local_modules(workflow: Workflow[..., Any]) -> list[ModuleType]:
-    """Return the loaded modules that another machine lacks, the workflow's own first.
+def local_modules(found: Workflow[..., Any] | Callable[..., Any]) -> list[ModuleType]:
+    """Return the loaded modules that another machine lacks, the own of what was *found* first.
 
-    They lie under the folder of the workflow's file or under the current one, and belong neither
-    to an installed package nor to commedia: what is shipped by value to a cluster.
+    They lie under the folder of its file or under the current one, and belong neither to an
+    installed package nor to commedia: what is shipped by value to a cluster.
     """
-    file = workflow.file
+    function = found.function if isinstance(found, Workflow) else found
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    file = Path(code.co_filename).resolve() if code and Path(code.co_filename).is_file() else None
     folders = [Path.cwd().resolve(), *([file.parent] if file else [])]
-    own = sys.modules.get(workflow.function.__module__)
+    own = sys.modules.get(getattr(function, "__module__", ""))
     loaded = {id(module): module for _, module in sorted(sys.modules.items()) if module is not own}
     found = [module for module in loaded.values() if _is_local(module, folders)]
     is_own_local = own is not None and (file is None or _is_local(own, folders))

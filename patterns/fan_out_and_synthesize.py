@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, TypeVar, Unpack, overload
 
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_jsonable_python
 
 from ..actors.errors import UsageError
@@ -236,11 +236,20 @@ async def _written(
     return min(second, first, key=lambda each: len(each.dropped))
 
 
+class _Said(BaseModel, Generic[T]):
+    """An answer that says what it used."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    answer: T
+    used: list[str]
+
+
 def _with_used(output: Any) -> Any:  # Any: a type, or a JSON Schema
     """Return the type of an answer that also says what it used; raises UsageError as `work`."""
     output_of(output)
     if not isinstance(output, Mapping):
-        return create_model("Synthesis", answer=(output, ...), used=(list[str], ...))
+        return _Said.__class_getitem__(output)
     inner = dict(output)
     kept = ("$defs", "definitions")
     definitions: dict[str, Any] = {word: inner.pop(word) for word in kept if word in inner}
@@ -256,7 +265,7 @@ def _with_used(output: Any) -> Any:  # Any: a type, or a JSON Schema
 def _accounted(said: Any, words: Sequence[str], missing: int) -> Synthesis[Any]:
     """Return what was *said*, with the items that it names or quotes; equal ones count as one."""
     answer, names = (
-        (said.answer, said.used) if isinstance(said, BaseModel) else (said["answer"], said["used"])
+        (said.answer, said.used) if isinstance(said, _Said) else (said["answer"], said["used"])
     )
     firsts = {normal(text): place for place, text in reversed(list(enumerate(words)))}
     found = {name: _place_of(name, firsts, len(words)) for name in names}

@@ -19,6 +19,8 @@ from .virtual_loop import VirtualLoop
 T = TypeVar("T")
 
 _EVENTS_AT_ONCE = 1000
+_TICKS = 5
+"""What follows from an answer is asked within so many ticks of the loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Backstage:
         spent: Callable[[], Spent],
     ) -> None:
         self.desk, self.clerk, self.spent = desk, Clerk(model), spent
+        self.model = model
         self.loop = asyncio.get_running_loop()
         self.virtual = self.loop if isinstance(self.loop, VirtualLoop) else None
         self.paused: asyncio.Future[Halted] = self.loop.create_future()
@@ -186,11 +189,16 @@ class Backstage:
             )
 
     def _halted(self, why: str) -> None:
-        self._why = self._why or why  # type: ignore[assignment]  # one of Halted's words
+        self._why = self._why or self.desk.halted or why  # type: ignore[assignment]
         self.loop.call_soon(self._end_if_idle)
 
-    def _end_if_idle(self) -> None:
-        if self._why is not None and not self.outbox.is_out and not self.paused.done():
+    def _end_if_idle(self, patience: int = _TICKS) -> None:
+        """Pause once no call is out, and none has followed for some ticks of the loop."""
+        if self._why is None or self.outbox.is_busy or self.paused.done():
+            return
+        if patience:
+            self.loop.call_soon(self._end_if_idle, patience - 1)
+        else:
             self.paused.set_result(self._why)
 
 

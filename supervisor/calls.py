@@ -249,13 +249,17 @@ class _Call:
             await self._caller.bell.wait(left, clock)
 
     def _end(self, ending: Preference | str | GiveUp) -> Reply:
-        is_answer = not isinstance(ending, GiveUp)
+        status, reason, verdict = "ok", None, None
+        if isinstance(ending, GiveUp):
+            status, reason = ending.status, ending.reason
+        else:
+            verdict = ending
         return Reply(
             self._request.call_id,
-            "ok" if is_answer else ending.status,
-            None if is_answer else ending.reason,
+            status,
+            reason,
             self._request.question,
-            ending if is_answer else None,
+            verdict,
             self._usage,
             cost_nanousd=None if self._price_known is None else self._cost,
             served_model=self._served or None,

@@ -276,7 +276,6 @@ class Execution:
         if not self._can_ask:
             if inquiry.default is None:
                 self.inquiry = self.inquiry or inquiry
-                self.halted = self.halted or "question"
             return inquiry.default
         answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._asked[inquiry.path] = answer

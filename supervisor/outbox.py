@@ -87,9 +87,9 @@ class Outbox:
         self.lost: Counter[str] = Counter()
 
     @property
-    def is_out(self) -> bool:
-        """Whether calls have left whose replies are not in."""
-        return bool(self._out)
+    def is_busy(self) -> bool:
+        """Whether calls are out, or about to leave."""
+        return bool(self._out or self._waiting)
 
     def post(self, call: Call) -> "asyncio.Future[Reply]":
         """Take *call*; returns the reply to come."""

@@ -53,10 +53,14 @@ class UnwritableArgumentError(UsageError):
 
 @dataclass(frozen=True)
 class Workflow(Generic[P, R]):
-    """An async function that `session.run` can be given; calling it is calling the function."""
+    """An async function that `session.run` can be given; calling it is calling the function.
+
+    One that does not *need a model* runs without one too: its agents are steps in code then.
+    """
 
     function: Callable[Concatenate["Run", P], Coroutine[Any, Any, R]]
     name: str
+    needs_model: bool = True
 
     def __call__(self, run: "Run", *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """Return the coroutine of one execution within *run*."""
@@ -126,17 +130,17 @@ def workflow(
 ) -> Workflow[P, R]: ...
 @overload
 def workflow(
-    *, name: str
+    *, name: str | None = None, needs_model: bool = True
 ) -> Callable[[Callable[Concatenate["Run", P], Coroutine[Any, Any, R]]], Workflow[P, R]]: ...
-def workflow(function: Any = None, /, *, name: str | None = None) -> Any:
+def workflow(function: Any = None, /, *, name: str | None = None, needs_model: bool = True) -> Any:
     """Make an async function of a run a Workflow: `@workflow` or `@workflow(name="...")`.
 
-    Raises UsageError if it is not async, or if not everything after the run can be given by name.
+    With `needs_model=False` it runs without a model too: then `run.model` is `scripted`. Raises UsageError if it is not async, or if not everything after the run can be given by name.
     """
     if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
         raise UsageError(f"the workflow name {name!r} holds more than letters, digits, _, - and .")
     if function is None:
-        return lambda decorated: _made(decorated, name)
+        return lambda decorated: _made(decorated, name, needs_model=needs_model)
     return _made(function, name)
 
 
@@ -228,7 +232,7 @@ def short(value: object) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _made(function: Any, name: str | None) -> Workflow[..., Any]:
+def _made(function: Any, name: str | None, *, needs_model: bool = True) -> Workflow[..., Any]:
     called = getattr(function, "__name__", None) or repr(function)
     if not inspect.iscoroutinefunction(function):
         raise UsageError(f"the workflow {called} is not async; write it with `async def`")
@@ -244,7 +248,7 @@ def _made(function: Any, name: str | None) -> Workflow[..., Any]:
                 f"the workflow {called} takes {str(parameter).partition(':')[0]}, which cannot be "
                 "given by name; take a list or a dict instead"
             )
-    return Workflow(function, name or called)
+    return Workflow(function, name or called, needs_model)
 
 
 def _is_importable(file: Path) -> bool:

@@ -1,6 +1,7 @@
 """Branches: order kept, nobody taken down, nothing lost in silence; paths are always the same."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -113,7 +114,8 @@ def test_results_do_not_depend_on_the_order_of_completion(delays: list[int], slo
         return place, here().path, run.random.random(), answer
 
     async def script(run: Run, delays: list[int]) -> list[Any]:
-        return await run.parallel([lambda n=n: branch(run, n, d) for n, d in enumerate(delays)])
+        thunks = [partial(branch, run, place, delay) for place, delay in enumerate(delays)]
+        return await run.parallel(thunks)
 
     quick = play(script, [0] * len(delays)).value
     late = play(script, delays, slots=slots or None).value

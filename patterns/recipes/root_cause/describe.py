@@ -13,7 +13,7 @@ def describe(witness: Witness, limit_chars: int = 12_000) -> str:
         if one.nats > 0
     ]
     shown.sort(key=lambda item: (-item[2].nats, item[0], item[1]))
-    text = _measured(witness)
+    text = _measured(witness)[:limit_chars]
     for number, (sign, service, one) in enumerate(shown):
         line = _line(witness.name, sign, service, one)
         if len(text) + len(line) > limit_chars:

@@ -150,11 +150,10 @@ def _incident_edges(service: str, edges: dict[tuple[str, str], _Shift]) -> _Shif
 
 
 def _both_ways(into: list[Floats], out: list[Floats]) -> Floats:
-    """Add up the edges either way; a delay may be on the way in, on the way out, or on both."""
+    """Add up the edges: a service's answers always are late, its own calls may be as well."""
     if not into or not out:
         return _together(into or out)
-    come, go = _together(into), _together(out)
-    return np.fmax(come + np.fmax(np.nan_to_num(go), 0.0), np.fmax(come, go))
+    return _together(into) + np.fmax(np.nan_to_num(_together(out)), 0.0)
 
 
 def _together(strengths: list[Floats]) -> Floats:

@@ -13,7 +13,7 @@ from .answers import FAULTS, Analysis, Candidate, Cause, Fault, Refutation, Repo
 from .panel import Witness, analyse, refute, services_of
 
 NAMED_SHARE = 0.5
-"""A cause is named when it holds more belief than all other services and `unknown` together."""
+"""A cause is named when it holds more belief than all others and `unknown` together."""
 
 MOST_CAUSES = 10
 
