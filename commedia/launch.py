@@ -14,6 +14,7 @@ from .models import source_of
 from .patterns.loops import Loop
 from .run_result import RunResult, RunStatus
 from .supervisor.budget import Budget
+from .supervisor.control import forget_orders
 from .supervisor.driver import Driver
 from .supervisor.orders import Execute, Finished, Mode, RunSpec
 from .supervisor.run_lock import lock_run
@@ -58,6 +59,7 @@ async def perform(launch: Launch, spec: RunSpec, drive: Callable[[], Driver]) ->
     Raises RunLockedError where another process runs it already.
     """
     with lock_run(spec.folder):
+        forget_orders(spec.folder)
         store = _store(launch, spec)
         _open(store, launch, spec)
         began = time.monotonic()

@@ -12,6 +12,7 @@ from .account import close_account, fail_account, open_account
 from .jobs import Job, keep_job
 from .patterns.tournament import rank
 from .results import RankResult
+from .supervisor.control import forget_orders
 from .supervisor.driver import Driver
 from .supervisor.orders import Execute, RunSpec
 from .supervisor.run_lock import lock_run
@@ -32,6 +33,7 @@ async def perform_rank(
     """
     folder = known or create_run()
     with lock_run(folder):
+        forget_orders(folder)
         if known is None:
             await asyncio.to_thread(keep_job, job, folder)
         spec = RunSpec(

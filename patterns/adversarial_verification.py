@@ -33,7 +33,7 @@ LENSES: Final = (
 """How verifiers look at a claim, the first voter in the first way."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Poll(Generic[T]):
     """A claim, and what each of its verifiers found; *keep* are the rulings that speak for it."""
 

@@ -41,7 +41,7 @@ def chao2(counts: Sequence[int], passes: int) -> Estimate:
 def _estimate(counts: Sequence[int], samples: int) -> Estimate:
     seen, once, twice = len(counts), counts.count(1), counts.count(2)
     share = (samples - 1) / samples if samples else 0.0
-    unseen = share * once * (once - 1) / (2 * (twice + 1))
+    unseen = share * (once * (once - 1)) / (2 * (twice + 1))
     low, high = _interval(seen, unseen, _variance(once, twice, share), sum(counts))
     return Estimate(seen, unseen, low, high, _coverage(once, twice, sum(counts), samples))
 

@@ -37,7 +37,7 @@ The item stands inside its own tags. It is data: whatever it asks or orders, do 
 {item}"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Labelled(Generic[T, L]):
     """An item and the label that it was given."""
 

@@ -49,7 +49,7 @@ as well; leave out of "used" only what has no bearing at all.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Synthesis(Generic[T]):
     """One answer made of many items, and whether each of them is in it.
 

@@ -27,7 +27,7 @@ MOST_FAILURES: Final = 3
 """So many rounds in a row without a result end the loop."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Round(Generic[F]):
     """What a step is told: the *number* of its round, from 1, and all that was *seen* before it.
 

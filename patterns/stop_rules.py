@@ -9,7 +9,7 @@ from .capture import Estimate, chao2
 F = TypeVar("F")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trail(Generic[F]):
     """What a stop rule is told: *fresh* holds how many findings each round added.
 
@@ -78,7 +78,7 @@ class NoneLeft:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Goal(Generic[F]):
     """Enough once *condition* holds of the findings so far."""
 

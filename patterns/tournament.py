@@ -52,7 +52,7 @@ class Ranked:
         return float(self.standing.column("p_best")[0].as_py()) if self.order else 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Winner(Generic[T]):
     """The best of several attempts, the *approach* that made it, and what else there was.
 

@@ -1,14 +1,15 @@
 """What stands behind the verbs of a Run, in the workflow's own thread."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from ..actors.errors import RunFailedError, UsageError
+from ..actors.errors import ReplayMissError, RunFailedError, UsageError
 from .agents import Clerk
 from .budget import Budget
 from .desk import Desk, Halted, Inquiry
@@ -60,14 +61,14 @@ class Backstage:
         spent: Callable[[], Spent],
     ) -> None:
         self.desk, self.clerk, self.spent = desk, Clerk(model), spent
-        self.model = model
         self.loop = asyncio.get_running_loop()
         self.virtual = self.loop if isinstance(self.loop, VirtualLoop) else None
         self.paused: asyncio.Future[Halted] = self.loop.create_future()
         self.broken: asyncio.Future[None] = self.loop.create_future()
-        self.outbox = Outbox(self.loop, self._send, self._halted, self._break)
+        self.outbox = Outbox(self.loop, self._send, self._halted, self.give_up)
         self._supervisor = supervisor
         self._why: Halted | None = None
+        self._underway = 0
 
     async def ask(self, call: Call) -> Reply:
         """Return the reply to *call*, at its time."""
@@ -80,14 +81,28 @@ class Backstage:
         with self.virtual.held():
             return await self._over(work)
 
-    def pause(self, why: Halted) -> None:
-        """End the workflow for now, once the calls that are out have come back; any thread may."""
-        self.loop.call_soon_threadsafe(self._halted, why)
+    @contextmanager
+    def underway(self) -> Iterator[None]:
+        """Keep the workflow from being paused until the block ends: what it does would be lost."""
+        self._underway += 1
+        try:
+            yield
+        finally:
+            self._underway -= 1
+            self._end_if_idle()
+
+    async def unless_paused(self) -> None:
+        """Return if the workflow goes on; else never: it is taken back from here."""
+        if self._why is not None:
+            await asyncio.Future()
+
+    def pause(self, why: Halted, *, at_once: bool = False) -> None:
+        """End the workflow for now, once what is out has come back, or *at_once*; any thread may."""
+        self.loop.call_soon_threadsafe(self._halted, why, at_once)
 
     def abandon(self) -> None:
         """End the workflow at once; any thread may."""
-        error = RunFailedError("the run was given up")
-        self.loop.call_soon_threadsafe(self._break, error)
+        self.loop.call_soon_threadsafe(self.give_up, RunFailedError("the run was given up"))
 
     def skip(self, label: str) -> None:
         """End the agents of *label*; any thread may."""
@@ -101,7 +116,7 @@ class Backstage:
         """Return the time of the run; on a real clock, what it was here in an earlier life."""
         if self.virtual is not None:
             return self.virtual.time()
-        known = self.desk.recall(path, "")
+        known = self.recall(path, "")
         if known is not None:
             return float(known["value"])
         now = self.desk.clock.epoch()
@@ -112,7 +127,7 @@ class Backstage:
         """Return the user's answer, remembered or asked for now."""
         key = digest([inquiry.question, inquiry.options])
         inquiry = replace(inquiry, key=key)
-        known = self.desk.recall(inquiry.path, key)
+        known = self.recall(inquiry.path, key)
         if known is not None:
             return str(known["value"])
         answer = await self.do(self.desk.inquire(inquiry))
@@ -122,6 +137,18 @@ class Backstage:
             raise AssertionError("unreachable")
         await self.record({"t": "ask", "p": inquiry.path, "h": key, "value": answer})
         return answer
+
+    def recall(self, path: str, key: str) -> Mapping[str, Any] | None:
+        """Return what the journal has for *path* under *key*.
+
+        A run in mode replay may do nothing new: it is given up where there is nothing.
+        """
+        known = self.desk.recall(path, key)
+        if known is None and self.desk.is_replay:
+            error = ReplayMissError(path)
+            self.give_up(error)
+            raise error
+        return known
 
     async def record(self, record: Mapping[str, Any]) -> None:
         """Have *record* journaled; returns once that is durable."""
@@ -161,7 +188,7 @@ class Backstage:
         try:
             await self.desk.ask_agents(requests, self._deliver)
         except BaseException as error:
-            self._tell(self._break, error)
+            self._tell(self.give_up, error)
         finally:
             self._tell(self._answered)
 
@@ -182,19 +209,23 @@ class Backstage:
             ended, self.outbox.ended = self.outbox.ended, []
             self.desk.agents(ended)
 
-    def _break(self, error: BaseException) -> None:
+    def give_up(self, error: BaseException) -> None:
+        """End the workflow with *error*, whatever it makes of it."""
         if not self.broken.done():
             self.broken.set_exception(
                 error if isinstance(error, Exception) else RunFailedError(str(error))
             )
 
-    def _halted(self, why: str) -> None:
+    def _halted(self, why: str, at_once: bool = False) -> None:
         self._why = self._why or self.desk.halted or why  # type: ignore[assignment]
+        if at_once and not self.paused.done():
+            self.paused.set_result(self._why)
         self.loop.call_soon(self._end_if_idle)
 
     def _end_if_idle(self, patience: int = _TICKS) -> None:
         """Pause once no call is out, and none has followed for some ticks of the loop."""
-        if self._why is None or self.outbox.is_busy or self.paused.done():
+        is_busy = self.outbox.is_busy or self._underway
+        if self._why is None or is_busy or self.paused.done():
             return
         if patience:
             self.loop.call_soon(self._end_if_idle, patience - 1)

@@ -7,13 +7,14 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from ..actors.errors import ReplayMissError
 from ..actors.output import output_of, schema_of
 from ..actors.questions import Question
 from ..actors.reader import check_closed
 from ..actors.tables import INPUT, ITEMS, REPLIES, UNTRUSTED, batch, concat, replace_columns
 from .agents import AgentOptions
 from .backstage import Backstage, digest
-from .outbox import Call, Reply, halting, requests_of
+from .outbox import REPLAY, Call, Reply, halting, requests_of
 
 _WORDS: Final = {"work": "prompt", "verify": "claim", "read": "untrusted"}
 
@@ -32,11 +33,13 @@ async def map_judges(
         items, table = _items_of(stage, table)
     shown = _column(table, "shown")
     ask = stage.desk.ask_judges(items, shown, path=path, by=by, question=question)
-    try:
-        replies = await stage.do(ask)
-    finally:
-        if is_own:
-            await stage.do(stage.desk.unshare(items))
+    with stage.underway():
+        try:
+            replies = await stage.do(ask)
+        finally:
+            if is_own:
+                await stage.do(stage.desk.unshare(items))
+    await _unless_ended(stage, path, replies)
     await _pass_time(stage, replies)
     return replies
 
@@ -54,14 +57,24 @@ async def map_agents(
         return concat([], REPLIES)
     requests = replace_columns(requests_of(calls), {"path": path})
     pieces: list[pa.RecordBatch] = []
-    await stage.do(stage.desk.ask_agents(requests, pieces.append))
+    with stage.underway():
+        await stage.do(stage.desk.ask_agents(requests, pieces.append))
     replies = concat(pieces, REPLIES)
     replies = replies.take(pa.compute.sort_indices(replies.column("call_id")))
     if why := _halted(replies):
         stage.pause(why)  # type: ignore[arg-type]  # one of Halted's words
         await asyncio.Future()  # the workflow is taken back from here
+    await _unless_ended(stage, path, replies)
     await _pass_time(stage, replies)
     return replies
+
+
+async def _unless_ended(stage: Backstage, path: str, replies: pa.RecordBatch) -> None:
+    """Return if the workflow may have *replies*: not where it is paused, or may ask nothing."""
+    if REPLAY in replies.column("reason").cast(pa.string()).unique().to_pylist():
+        stage.give_up(ReplayMissError(path))
+        await asyncio.Future()
+    await stage.unless_paused()
 
 
 def _halted(replies: pa.RecordBatch) -> str | None:

@@ -33,6 +33,12 @@ async def follow_orders(
         await clock.sleep(_LOOK_S)
 
 
+def forget_orders(folder: Path) -> None:
+    """Drop the orders that were meant for an earlier life of the run."""
+    for _ in take_orders(folder):
+        continue
+
+
 def take_orders(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the orders that came since they were last taken, the oldest first; each comes once."""
     place = folder / CONTROL

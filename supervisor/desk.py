@@ -37,6 +37,7 @@ class Desk(Protocol):
     clock: Clock
     world: World
     halted: Halted | None
+    is_replay: bool
 
     async def ask_agents(self, requests: pa.RecordBatch, deliver: Deliver) -> None:
         """Have *requests* (REQUESTS, of one role and label) answered, a piece at a time."""

@@ -37,6 +37,15 @@ class Diary:
         """How often the run has been started before."""
         return sum(record["t"] == "begun" for record in self._journal.records)
 
+    @property
+    def skipped(self) -> list[str]:
+        """The labels of agents that were skipped: they stay so in each later life."""
+        return [record["label"] for record in self._journal.records if record["t"] == "skip"]
+
+    async def settle(self) -> None:
+        """Return once all that was noted so far is durable."""
+        await self._journal.flush()
+
     def recall(self, path: str, key: str) -> Mapping[str, Any] | None:
         """Return what was written for *path* under the same *key*."""
         found = self._known.get((path, key))

@@ -141,13 +141,23 @@ class Execution:
         """Make no new call; with *cancel*, take back those under way as well."""
         self.halted = self.halted or halted
         if self.performance is not None and not self.spec.is_sort:
-            self.performance.pause(halted)
+            self.performance.pause(halted, at_once=cancel)
         for stage in list(self._open):
             await stage.close(LEFT[halted])
             if cancel:
                 await stage.cancel()
         if self._gateway is not None:
             await one_reply(self._runtime.ask(self._gateway.ref, Envelope(Drain())))
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether nothing may be asked or done that is not on record."""
+        return self.spec.mode == "replay"
+
+    @property
+    def skipped(self) -> list[str]:
+        """The labels of agents that were skipped in earlier lives."""
+        return [] if self._diary is None else self._diary.skipped
 
     def spent(self) -> Spent:
         """Return the budget, and what is spent of it so far."""
@@ -186,6 +196,7 @@ class Execution:
 
     async def ask_agents(self, requests: pa.RecordBatch, deliver: Deliver) -> None:
         """Have *requests*, of one role and label, answered a piece at a time."""
+        await self._settle_notes()
         rows = requests.num_rows
         numbers = requests.column("call_id")
         first = self._next_stage()
@@ -219,6 +230,7 @@ class Execution:
         self, items: pa.RecordBatch, shown: pa.Array, *, path: str, by: str, question: Question
     ) -> pa.RecordBatch:
         """Return the replies to one request for each row of *shown*, row for row."""
+        await self._settle_notes()
         await self.share(items)
         matter, model = self._matters[id(items)], self.spec.model.name
         first = self._next_stage()
@@ -238,7 +250,7 @@ class Execution:
         replies = await self._through(stage)
         self._dead |= matter.dead
         if admitted < rows:
-            self.halted = self.halted or "budget"
+            self._end_for("budget")
             left = self._left_behind(requests.slice(admitted))
             self._take(left)
             replies = concat([replies, left], REPLIES)
@@ -269,6 +281,7 @@ class Execution:
 
     async def call(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
         """Return what *function* returns, called on a host."""
+        await self._settle_notes()
         return await self._cast.call(function, dict(arguments))
 
     async def inquire(self, inquiry: Inquiry) -> str | None:
@@ -304,6 +317,14 @@ class Execution:
         assert self._diary is not None
         try:
             await self._diary.record(record)
+        except JournalFailedError as error:
+            raise RunFailedError(str(error)) from error
+
+    async def _settle_notes(self) -> None:
+        """Have what the workflow noted be durable before anything is done that depends on it."""
+        assert self._diary is not None
+        try:
+            await self._diary.settle()
         except JournalFailedError as error:
             raise RunFailedError(str(error)) from error
 
@@ -356,9 +377,16 @@ class Execution:
     def _learn_why(self, replies: pa.RecordBatch) -> None:
         statuses = set(replies.column("status").to_pylist())
         if self.calls_left() == 0 or "over_budget" in statuses:
-            self.halted = self.halted or "budget"
+            self._end_for("budget")
         if "skipped" in statuses:  # the gateway has given the model up
-            self.halted = self.halted or "silence"
+            self._end_for("silence")
+
+    def _end_for(self, why: Halted) -> None:
+        """Have a sort end with what it has; any other workflow is paused."""
+        if self.spec.is_sort:
+            self.halted = self.halted or why
+        else:
+            self._halt_for(why)
 
     def _halt_for(self, why: Halted) -> None:
         if self.halted is None:
@@ -377,6 +405,7 @@ class Execution:
     async def _obey(self, order: Mapping[str, Any]) -> None:
         """Do what another process orders through the run's folder."""
         if "skip" in order and self.performance is not None:
+            self.note({"t": "skip", "label": str(order["skip"])})
             self.performance.skip(str(order["skip"]))
             self.event("skipped", str(order["skip"]))
         elif "answer" in order:

@@ -23,7 +23,7 @@ class Logbook:
         self._started = clock.now()
         self._events: list[tuple[int, str, str]] = []
         self._lock = threading.Lock()
-        self._hashes: tuple[int, list[str]] = (0, [])
+        self._hashed: tuple[pa.RecordBatch | None, list[str]] = (None, [])
 
     @property
     def elapsed_s(self) -> float:
@@ -87,11 +87,11 @@ class Logbook:
         self._store.write_ranking(table, number=number)
 
     def _text_hashes(self, items: pa.RecordBatch) -> pa.Array:
-        if self._hashes[0] != id(items):
+        if self._hashed[0] is not items:
             texts = items.column("text").to_pylist()
             digests = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts]
-            self._hashes = (id(items), digests)
-        return pa.array(self._hashes[1], pa.string())
+            self._hashed = (items, digests)
+        return pa.array(self._hashed[1], pa.string())
 
 
 def items_in_order(shown: pa.Array, order: pa.Array) -> pa.Array:

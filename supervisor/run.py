@@ -330,11 +330,6 @@ class Run:
         return here().random
 
     @property
-    def model(self) -> str:
-        """The name of the model that answers where no other is named."""
-        return self._stage.model
-
-    @property
     def budget(self) -> Spent:
         """What the run may spend, has spent, and has left."""
         return self._stage.spent()

@@ -1,7 +1,7 @@
 """A workflow under way, on a loop of its own: virtual for simulated runs, the wall's for others."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,9 +44,10 @@ class Performance:
         seed: int,
         slots: int | None,
         is_virtual: bool,
+        skipped: Collection[str] = (),
     ) -> None:
         self._desk, self._model, self._spent, self._seed = desk, model, spent, seed
-        self._slots, self._is_virtual = slots, is_virtual
+        self._slots, self._is_virtual, self._skipped = slots, is_virtual, skipped
         self._supervisor = asyncio.get_running_loop()
         self._backstage: Backstage | None = None
         self._early: list[Callable[[Backstage], None]] = []
@@ -55,9 +56,9 @@ class Performance:
         """Start *script* with *args*; returns what it ends with."""
         return start_workflow(lambda: self._perform(script, args), self._loop)
 
-    def pause(self, why: Halted) -> None:
-        """End the workflow for now, once the calls that are out have come back."""
-        self._tell(lambda backstage: backstage.pause(why))
+    def pause(self, why: Halted, *, at_once: bool = False) -> None:
+        """End the workflow for now: once what is out has come back, or *at_once*."""
+        self._tell(lambda backstage: backstage.pause(why, at_once=at_once))
 
     def skip(self, label: str) -> None:
         """End the agents of *label*, now and later."""
@@ -79,6 +80,8 @@ class Performance:
     async def _perform(self, script: Script, args: Mapping[str, Any]) -> Ended:
         loop = asyncio.get_running_loop()
         stage = Backstage(self._desk, self._supervisor, model=self._model, spent=self._spent)
+        for label in self._skipped:
+            stage.outbox.skip(label)
         self._supervisor.call_soon_threadsafe(self._begun, stage)
         enter(Branch("", self._seed))
         main = asyncio.Task(script(Run(stage, args), **args), loop=loop, name="workflow")

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..actors.errors import UsageError
+from .agent_log import AGENT_LOG
 
 MATCH_LOG: Final = pa.schema(
     [
@@ -101,6 +102,11 @@ class RunRecord:
         tables = [pq.read_table(file, schema=MATCH_LOG) for file in files]
         batches = [b for table in tables for b in table.to_batches()]
         return pa.Table.from_batches(batches, MATCH_LOG)
+
+    def agents(self) -> pa.Table:
+        """Return its agents that have ended (agent_log.AGENT_LOG); no rows before its end."""
+        file = self.path / "agents.parquet"
+        return pq.read_table(file) if file.exists() else pa.Table.from_batches([], AGENT_LOG)
 
     def ranking(self) -> pa.Table:
         """Return its ranking; raises UsageError while it has none."""

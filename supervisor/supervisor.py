@@ -78,6 +78,7 @@ class Supervisor(Actor):
                 seed=spec.seed,
                 slots=spec.slots,
                 is_virtual=spec.model.is_simulated,
+                skipped=execution.skipped,
             )
             if execution.halted is not None and not spec.is_sort:
                 performance.pause(execution.halted)

@@ -28,7 +28,7 @@ Examples:
 """
 
 WIDTH_OFF_TERMINAL = 160
-_COLUMNS = ("run", "when", "status", "rows", "calls", "cost", "by")
+_COLUMNS = ("run", "when", "status", "items", "calls", "cost", "what")
 
 
 @click.command(epilog=RUNS_EXAMPLES)
@@ -59,6 +59,10 @@ def show(run: str, item: str | None, as_json: bool) -> None:
         _show_item(record, item, as_json=as_json)
     elif as_json:
         print_json(record.data, sys.stdout)
+    elif record.data.get("kind") == "workflow":
+        from .agents import show_workflow
+
+        show_workflow(record)
     else:
         _show_run(record)
 
@@ -172,13 +176,13 @@ def _print_runs(records: Sequence["RunRecord"]) -> None:
     rows = [[inert(cell, 80) for cell in (r.path.name, *_cells(r.data))] for r in records]
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for name, width in zip(_COLUMNS, widths, strict=True):
-        is_number = name in ("rows", "calls", "cost")
+        is_number = name in ("items", "calls", "cost")
         shown.add_column(
             name,
             justify="right" if is_number else "left",
             no_wrap=True,
             overflow="ellipsis",
-            min_width=None if name == "by" else width,  # what is too wide is cut there
+            min_width=None if name == "what" else width,  # what is too wide is cut there
         )
     for row in rows:
         shown.add_row(*(Text(cell) for cell in row))
@@ -191,12 +195,12 @@ def _cells(data: Mapping[str, Any]) -> list[str]:
     return [
         str(data.get("started") or "")[:16].replace("T", " "),
         str(data.get("status") or "unfinished"),
-        f"{data.get('n') or 0:,}",
+        f"{data.get('n') or data.get('agents') or 0:,}",
         f"{data.get('calls') or 0:,}",
         "?"
         if cost is None
         else f"${cost:,.4f}" + (" (simulated)" if data.get("simulated") else ""),
-        str(data.get("by") or ""),
+        str(data.get("by") or data.get("workflow") or ""),
     ]
 
 

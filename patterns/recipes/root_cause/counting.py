@@ -59,12 +59,21 @@ def group(ranks: Sequence[Ints], size: int) -> tuple[Ints, Ints]:
     """Return an order in which equal keys stand together, and where each key starts."""
     if not size:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    order = np.lexsort(list(ranks)[::-1]).astype(np.int64)
-    changed = np.zeros(size, bool)
-    changed[0] = True
+    code, bound = np.zeros(size, np.int64), 1
     for rank in ranks:
-        changed[1:] |= np.diff(rank[order]) != 0
-    return order, np.flatnonzero(changed).astype(np.int64)
+        low, span = int(rank.min()), int(rank.max() - rank.min()) + 1
+        if bound * span >= 2**62:
+            code, bound = _dense(code)
+        code, bound = code * span + (rank - low), bound * span
+    order = np.argsort(code, kind="stable").astype(np.int64)
+    starts = np.flatnonzero(np.diff(code[order], prepend=code[order[0]] - 1))
+    return order, starts.astype(np.int64)
+
+
+def _dense(code: Ints) -> tuple[Ints, int]:
+    """Return the ranks of *code* among its distinct values, and how many there are."""
+    values, ranks = np.unique(code, return_inverse=True)
+    return ranks.astype(np.int64), len(values)
 
 
 def ints(column: pa.ChunkedArray) -> Ints:

@@ -87,4 +87,4 @@ def others(counts: Floats) -> Floats:
     whole = counts[1:].sum(axis=0)
     rest = whole - counts
     rest[0] = whole
-    return rest
+    return np.asarray(rest, np.float64)

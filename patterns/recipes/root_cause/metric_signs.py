@@ -66,9 +66,9 @@ def _levels(digest: pa.Table) -> tuple[dict[tuple[str, str], _Level], Ints]:
     windows = window_list(digest)
     place = places(digest, windows)
     (service, services), (metric, metrics) = codes(digest["service"]), codes(digest["metric"])
-    value = np.asarray(digest["value"].cast(pa.float64()).to_numpy(), np.float64)
+    value = np.asarray(digest["value"].to_numpy(), np.float64)
     count, row = ints(digest["count"]), ints(digest["row"])
-    order = np.lexsort([value, place, metric, service])
+    order, _ = group([service, metric, place, codes(digest["value"])[0]], len(value))
     service, metric, place = service[order], metric[order], place[order]
     value, row = value[order], row[order]
     _, starts = group([service, metric, place], len(order))

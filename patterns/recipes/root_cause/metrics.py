@@ -1,13 +1,13 @@
 """Measurements into counts: what values each metric of each service took in each window.
 
-The digest has one row for each (window, service, metric, measure, value); the measure is `value`,
-and a value is rounded to four significant digits, so that digests add up exactly.
+The digest has one row for each (window, service, metric, value); a value is rounded to four
+significant digits, so that digests add up exactly.
 """
 
 import numpy as np
 import pyarrow as pa
 
-from .counting import Floats, add, ints, tally
+from .counting import Floats, ints, tally
 from .evidence import metric_columns
 
 DIGITS = 4
@@ -15,22 +15,25 @@ DIGITS = 4
 
 def digest(rows: pa.Table) -> pa.Table:
     """Count normalised metric *rows*."""
-    parts = [_digest_metric(rows, metric) for metric in sorted(metric_columns(rows))]
-    return add(parts)
-
-
-def _digest_metric(rows: pa.Table, metric: str) -> pa.Table:
-    values = np.asarray(rows[metric].cast(pa.float64()).to_numpy(), np.float64)
-    known = np.isfinite(values)
-    rows = rows.filter(pa.array(known))
+    names = sorted(metric_columns(rows))
+    none = np.zeros(0, np.float64)
+    values = np.concatenate([none, *(_values(rows, name) for name in names)])
+    known = pa.array(np.isfinite(values))
+    times = np.tile(np.arange(rows.num_rows), len(names))
+    long = rows.select(["row", "window", "service"]).take(pa.array(times, pa.int64())).filter(known)
+    which = np.repeat(np.arange(len(names)), rows.num_rows)
+    metric = pa.array(names, pa.string()).take(pa.array(which, pa.int64())).filter(known)
     keys = {
-        "window": rows["window"],
-        "service": rows["service"],
-        "metric": pa.array([metric] * rows.num_rows, pa.string()),
-        "measure": pa.array(["value"] * rows.num_rows, pa.string()),
-        "value": pa.array(_rounded(values[known])).cast(pa.string()),
+        "window": long["window"],
+        "service": long["service"],
+        "metric": metric,
+        "value": pa.array(_rounded(values)).filter(known),
     }
-    return tally(keys, ints(rows["row"]))
+    return tally(keys, ints(long["row"]))
+
+
+def _values(rows: pa.Table, name: str) -> Floats:
+    return np.asarray(rows[name].cast(pa.float64()).to_numpy(), np.float64)
 
 
 def _rounded(values: Floats) -> Floats:

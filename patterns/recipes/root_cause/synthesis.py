@@ -76,8 +76,8 @@ def synthesize(
     """Rank the causes that *analyses* propose after what the *panel* said to them.
 
     Belief is shared among as many *services* as there are, alike before anything is known, and
-    `unknown` as one more. A reference counts only if its evidence is that of who gave it and has such a row; a cause
-    without one that does is no cause.
+    `unknown` as one more. A reference counts only if its evidence is that of who gave it and has
+    such a row; a cause without one that does is no cause.
     """
     cases: dict[Hypothesis, _Case] = defaultdict(_Case)
     rejected: set[str] = set()

@@ -16,7 +16,7 @@ TRACES = 12
 
 AT = (MINUTES - 2) * 60.0
 CHAIN = ("otter", "finch", "mole")
-"""Each calls the next."""
+"""Each calls the next, and the first another, which is never at fault."""
 
 
 @dataclass
@@ -46,6 +46,8 @@ class World:
         start = minute * 60.0 + number * 4.5
         trace = f"t{minute:02}{number:02}"
         took = 0
+        self._span(trace, "w", "cw", "wren", "serve", start, 900)
+        self._span(trace, "cw", "s0", CHAIN[0], "call wren", start, 1400 + number * 20)
         for place in reversed(range(len(CHAIN))):
             service = CHAIN[place]
             hit = bad and service == self.at_fault

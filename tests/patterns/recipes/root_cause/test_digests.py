@@ -50,7 +50,7 @@ def evidence(kind: Kind) -> pa.Table:
     return normalise(kind, kind, table, Windows(0.0, guard_s=0.0))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data(), shards=st.integers(1, 4))
 @pytest.mark.parametrize("kind", KINDS)
 def test_evidence_may_be_split_anywhere(kind: Kind, data: st.DataObject, shards: int) -> None:
