@@ -1,4 +1,4 @@
-# make demo | test | env | bars SET=sort | local-model | check
+# make demo | test | env | bars SET=sort|workflows | local-model | check
 # Nothing is needed before these but Python 3.11 or newer and make.
 
 PYTHON ?= python3
@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET ?= sort
 BARS_sort := sorting
+BARS_workflows := workflows
 
 .PHONY: demo test env bars local-model check mend
 
