@@ -9,6 +9,7 @@ CommediaError
 ├ InvalidBatchError      bytes from another process are not the table they claim to be
 ├ InvalidAnswerError     a model's answer does not fit its schema
 ├ AgentError             an agent ended without an answer
+├ ModelFaultError        a scripted model plays what goes wrong with a real one
 ├ ToolError              a function of the workflow's own raised
 ├ ReplayMissError        a run that may ask nothing would have had to ask
 ├ RunPausedError         a run is paused, and can be resumed
@@ -104,6 +105,17 @@ class AgentError(CommediaError):
     def __str__(self) -> str:
         why = f" ({self.reason})" if self.reason else ""
         return f"the agent at {self.path} has no answer: {self.status}{why}"
+
+
+class ModelFaultError(CommediaError):
+    """Raised by a scripted model: plays what goes wrong with a real one, such as `quota`.
+
+    The *outcome* is one of `actors.models.wire.Outcome`; any other is a fault of the script.
+    """
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
 
 
 class ToolError(CommediaError):

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from ..supervisor.charges import CHARGES
 from ..supervisor.diary import DIARY
 from ..supervisor.journal import scan
-from .command import ENTRY, environment, folder
+from .command import ENTRY, environment
 
 LOG: Final = "COMMEDIA_ASKED_LOG"
 """Names the file in which the counting model keeps account of what it is asked."""

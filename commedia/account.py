@@ -27,6 +27,13 @@ CAUSES = {
     "dead_letter": "an item killed its process twice",
     "host_died": "the process died",
     "unusable": "no answer could be used",
+    "schema": "the answers do not fit their schema",
+    "not_json": "the answers are no JSON",
+    "script": "the scripted model raised",
+    "rate_limited": "the server allows no more requests for now",
+    "overloaded": "the server is overloaded",
+    "server_error": "the server failed",
+    "journal": "the run's journal could not be written",
 }
 """Why answers are missing, in words; other causes say their own name."""
 

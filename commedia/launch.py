@@ -1,5 +1,6 @@
 """A workflow on its way: checked, given a folder, run under a supervisor, and accounted for."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -67,6 +68,9 @@ async def perform(launch: Launch, spec: RunSpec, drive: Callable[[], Driver]) ->
         order = Execute(spec=spec, workflow=script, args=dict(launch.args))
         try:
             finished = await drive().run(order, launch.world)
+        except asyncio.CancelledError:
+            store.update({"status": "interrupted", "why": "it was ended from outside"})
+            raise
         except BaseException as error:
             store.update({"status": "failed", "why": str(error) or type(error).__name__})
             raise
@@ -77,7 +81,7 @@ async def perform(launch: Launch, spec: RunSpec, drive: Callable[[], Driver]) ->
                 "options": finished.inquiry.options if finished.inquiry else None,
                 "pending": finished.inquiry.path if finished.inquiry else None,
                 "pending_key": finished.inquiry.key if finished.inquiry else None,
-                "trace": finished.trace,
+                "trace": result.trace,
             }
         )
         return result
@@ -131,12 +135,14 @@ def _closed(launch: Launch, spec: RunSpec, finished: Finished, wall_s: float) ->
         branches=tally.branches,
         reused=tally.reused,
         recalled=tally.recalled,
+        asked=tally.asked,
         unsettled=tally.unsettled,
         wall_s=round(wall_s, 3),
         virtual_s=finished.virtual_s,
         why=_why(launch, finished),
         question=inquiry.question if inquiry else None,
         notes=tuple(_notes(finished)),
+        trace=finished.trace,
         _value=finished.value,
     )
 
@@ -166,6 +172,8 @@ def _why(launch: Launch, finished: Finished) -> str | None:
         case "breaker":
             said = CAUSES.get(cause or "", cause or "calls keep failing")
             return f"too many calls in a row failed for one cause: {said}; mend it and resume"
+        case "silence":
+            return "too many calls in a row had no usable answer; mend it and resume"
         case "question":
             return "it waits for an answer"
         case _:

@@ -41,7 +41,8 @@ class Remembered:
 def remember(run: str, workflow: Workflow[..., Any] | None, args: Mapping[str, Any]) -> Remembered:
     """Return what *run* (an id, its beginning, or `last`) was; raises UsageError where it cannot.
 
-    A *workflow* given here takes the place of the one on record, and *args* that of its arguments.
+    A *workflow* given here takes the place of the one on record, *args* those of its arguments that
+    they name.
     """
     record = find_run(run)
     data = record.data
@@ -54,9 +55,17 @@ def remember(run: str, workflow: Workflow[..., Any] | None, args: Mapping[str, A
             f"the arguments of run {record.path.name} could not be kept; give them again: "
             f"session.resume(run, workflow, ...)"
         )
-    return Remembered(
-        record, found, dict(args) or decode_args(found, known or {}), _world(record.path)
-    )
+    kept = {} if known is None else _fitting(found, known, args)
+    return Remembered(record, found, {**kept, **args}, _world(record.path))
+
+
+def _fitting(
+    workflow: Workflow[..., Any], known: Mapping[str, Any], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the arguments on record that *workflow* still takes, but for those *given* anew."""
+    taken = {each.name for each in workflow.parameters} - given.keys()
+    kept = {name: value for name, value in known.items() if name in taken}
+    return decode_args(workflow, kept, given=given)
 
 
 def _world(folder: Path) -> World:

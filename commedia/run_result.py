@@ -18,7 +18,8 @@ class RunResult(Generic[R]):
     """A run that has ended, or is paused.
 
     *missing* counts agents without an answer by their reply status, *branches* those that raised.
-    *reused* answers had been paid for before. *cost_usd* is None where no price is known.
+    *calls*, *tokens* and *cost_usd* (None where no price is known) are of all its lives; *reused*
+    answers were paid for in earlier ones, and *asked* calls were made in the last.
     *virtual_s* is how long a simulated run would have taken.
     """
 
@@ -35,12 +36,15 @@ class RunResult(Generic[R]):
     branches: int
     reused: int
     recalled: int
+    asked: int
     unsettled: list[str]
     wall_s: float
     virtual_s: float | None
     why: str | None
     question: str | None
     notes: tuple[str, ...] = ()
+    trace: str = field(default="", repr=False)
+    """Where the workflow raised, if it did: the traceback of the user's own code."""
     _value: R | None = field(default=None, compare=False)
 
     @property
@@ -108,7 +112,7 @@ _WORDS: Mapping[str, str] = {
 }
 _ACCOUNT = (
     *("status", "run_id", "workflow", "model", "simulated", "agents", "calls", "tokens"),
-    *("cost_usd", "missing", "branches", "reused", "recalled", "unsettled"),
+    *("cost_usd", "missing", "branches", "reused", "recalled", "asked", "unsettled"),
     *("wall_s", "virtual_s", "why", "question", "notes"),
 )
 
@@ -151,7 +155,7 @@ def _reuse(result: RunResult[Any]) -> list[str]:
     if result.reused or result.recalled:
         lines.append(
             f"reused: {counted(result.reused, 'answer')} and {counted(result.recalled, 'step')} "
-            "of an earlier life of the run"
+            f"of an earlier life of the run; asked now: {counted(result.asked, 'call')}"
         )
     if result.unsettled:
         shown = ", ".join(result.unsettled[:5]) + (", ..." if len(result.unsettled) > 5 else "")

@@ -129,9 +129,9 @@ def local_modules(found: Workflow[..., Any] | Callable[..., Any]) -> list[Module
     folders = [Path.cwd().resolve(), *([file.parent] if file else [])]
     own = sys.modules.get(getattr(function, "__module__", ""))
     loaded = {id(module): module for _, module in sorted(sys.modules.items()) if module is not own}
-    found = [module for module in loaded.values() if _is_local(module, folders)]
+    beside = [module for module in loaded.values() if _is_local(module, folders)]
     is_own_local = own is not None and (file is None or _is_local(own, folders))
-    return [own, *found] if own is not None and is_own_local else found
+    return [own, *beside] if own is not None and is_own_local else beside
 
 
 def _folders() -> list[tuple[str, Path]]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .loop_until_done import Found as Found
     from .loop_until_done import Round as Round
     from .loop_until_done import loop_until as loop_until
+    from .stop_rules import All as All
     from .stop_rules import Goal as Goal
     from .stop_rules import NoneLeft as NoneLeft
     from .stop_rules import NoneNew as NoneNew
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from .tournament import rank as rank
 
 _HOMES = {
+    "All": "stop_rules",
     "Found": "loop_until_done",
     "Goal": "stop_rules",
     "Labelled": "classify_and_act",
@@ -62,6 +64,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "All",
     "Found",
     "Goal",
     "Labelled",

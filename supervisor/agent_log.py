@@ -1,7 +1,7 @@
 """The table of a run's agents: one row an agent that ended, for people and for reports."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 import pyarrow as pa
@@ -28,22 +28,23 @@ class AgentLog:
     """Collects the rows in columns; any thread may add."""
 
     def __init__(self) -> None:
-        self._columns: dict[str, list[Any]] = {name: [] for name in AGENT_LOG.names}
+        self._columns: list[list[Any]] = [[] for _ in AGENT_LOG]
         self._lock = threading.Lock()
 
     @property
     def rows(self) -> int:
         """How many agents have ended."""
-        return len(self._columns["path"])
+        return len(self._columns[0])
 
-    def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add *rows*, mappings with the columns of AGENT_LOG."""
+    def add(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add *rows* of AGENT_LOG."""
         with self._lock:
-            for name, column in self._columns.items():
-                column.extend(row[name] for row in rows)
+            for column, told in zip(self._columns, zip(*rows, strict=True), strict=True):
+                column.extend(told)
 
     def table(self) -> pa.Table:
         """Return all rows so far (AGENT_LOG)."""
         with self._lock:
-            arrays = [pa.array(self._columns[f.name], f.type) for f in AGENT_LOG]
+            told = zip(self._columns, AGENT_LOG.types, strict=True)
+            arrays = [pa.array(column, kind) for column, kind in told]
         return pa.Table.from_arrays(arrays, schema=AGENT_LOG)

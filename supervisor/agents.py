@@ -1,5 +1,6 @@
 """From the words of a verb to a call: what each role is shown, and what becomes of its reply."""
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, TypedDict
@@ -142,16 +143,20 @@ def _spec(
 ) -> str:
     """Return the call spec. Who names no repetition gets one for each place in the workflow."""
     repeat = options.get("repeat")
-    spec: dict[str, object] = {
-        "role": role,
-        "task": options.get("task") or _TASKS[role],
-        "about": list(_ids(options)),
-        "variant": options.get("variant") or variant,
-        "repeat": int(text_key(path) >> 2) if repeat is None else repeat,
-        **{name: value for name, value in options.items() if name in _SPEC},
-        **more,
-    }
-    return json.dumps(spec)
+    if repeat is None:
+        repeat = int(text_key(path)) >> 2
+    task, about = options.get("task") or _TASKS[role], tuple(_ids(options))
+    frame = _frame(role, task, about, options.get("variant") or variant)
+    told = {**{name: value for name, value in options.items() if name in _SPEC}, **more}
+    rest = f", {json.dumps(told)[1:-1]}" if told else ""
+    return f'{frame}, "repeat": {repeat}{rest}}}'
+
+
+@functools.lru_cache(maxsize=256)
+def _frame(role: str, task: str, about: tuple[str, ...], variant: str) -> str:
+    """Return what the call specs of agents alike begin with: JSON but for its last brace."""
+    spec = {"role": role, "task": task, "about": about, "variant": variant}
+    return json.dumps(spec)[:-1]
 
 
 def _ids(options: AgentOptions) -> Sequence[str]:

@@ -70,9 +70,9 @@ class Backstage:
         self._why: Halted | None = None
         self._underway = 0
 
-    async def ask(self, call: Call) -> Reply:
-        """Return the reply to *call*, at its time."""
-        return await self.outbox.post(call)
+    def ask(self, call: Call) -> asyncio.Future[Reply]:
+        """Return the reply to *call*, which comes at its time."""
+        return self.outbox.post(call)
 
     async def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Return what *work* comes to on the supervisor's loop; no virtual time passes."""
@@ -97,7 +97,7 @@ class Backstage:
             await asyncio.Future()
 
     def pause(self, why: Halted, *, at_once: bool = False) -> None:
-        """End the workflow for now, once what is out has come back, or *at_once*; any thread may."""
+        """End the workflow: once what is out has come back, or *at_once*; any thread may."""
         self.loop.call_soon_threadsafe(self._halted, why, at_once)
 
     def abandon(self) -> None:
@@ -218,7 +218,7 @@ class Backstage:
 
     def _halted(self, why: str, at_once: bool = False) -> None:
         self._why = self._why or self.desk.halted or why  # type: ignore[assignment]
-        if at_once and not self.paused.done():
+        if at_once and self._why is not None and not self.paused.done():
             self.paused.set_result(self._why)
         self.loop.call_soon(self._end_if_idle)
 

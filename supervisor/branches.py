@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextvars import copy_context
 from typing import Any, Final, Literal, TypeVar
 
 from .paths import Branch, here, inside
@@ -83,14 +84,31 @@ async def _staged(stage: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
 async def _ended(tell: Tell, tasks: list["asyncio.Task[Any]"]) -> list[Any]:
     """Return each task's value, or its Failure; a workflow that is taken back takes all along."""
     try:
-        if tasks:
-            await asyncio.wait(tasks)
+        await _all_done(tasks)
     except asyncio.CancelledError:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
     return [_outcome(tell, task, place) for place, task in enumerate(tasks)]
+
+
+async def _all_done(tasks: "Iterable[asyncio.Task[Any]]") -> None:
+    """Return once all *tasks* are done, as asyncio.wait does; a branch costs it no context."""
+    left = {task for task in tasks if not task.done()}
+    if not left:
+        return
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def ended(task: "asyncio.Task[Any]") -> None:
+        left.discard(task)
+        if not left and not done.done():
+            done.set_result(None)
+
+    context = copy_context()
+    for task in left:
+        task.add_done_callback(ended, context=context)
+    await done
 
 
 def _outcome(tell: Tell, task: "asyncio.Task[Any]", place: int) -> Any:

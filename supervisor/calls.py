@@ -83,9 +83,14 @@ class Caller:
         if call.attempts:
             await self.charges.conclude(call.identity, call.attempts, call.actual, reply)
             self.tally.calls += 1
-            self.desk.breaker.note(reply.reason, role=request.row.get("role"))
+            self.desk.breaker.note(reply.reason, is_single=_is_single(request.row))
             self.bell.ring()
         return reply
+
+
+def _is_single(row: Mapping[str, Any]) -> bool:
+    """Whether a request is an agent's that was written by itself, and not one of a table."""
+    return row.get("role") != "judge" and not (row.get("path") or "").endswith("[]")
 
 
 class _Call:

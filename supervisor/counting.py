@@ -6,7 +6,7 @@ from typing import Final
 import pyarrow as pa
 
 from ..actors.answers import SILENT_CALLS
-from ..actors.tables import UNASKED
+from ..actors.tables import UNASKED, values
 from .desk import Halted
 from .gateway import Spending
 from .orders import Tally
@@ -38,7 +38,7 @@ class Count:
         tally.calls += sent
         tally.tokens += tokens
         tally.nanousd += nanousd
-        endings = [replies.column(name).to_pylist() for name in ("status", "reason")]
+        endings = [values(replies.column(name)) for name in ("status", "reason")]
         statuses = Counter(endings[0])
         del statuses["ok"]
         if halted == "budget":  # a gateway that is drained knows not why
@@ -79,5 +79,5 @@ def take_ledger(tally: Tally, spending: Spending) -> None:
     tally.is_simulated = spending.is_simulated
     tally.served_models = list(spending.served_models)
     tally.persistent_share = (spending.declared or {}).get("persistent_share")
-    tally.reused = spending.reused
+    tally.reused, tally.asked = spending.reused, spending.calls
     tally.unsettled = list(spending.unsettled)

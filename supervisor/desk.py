@@ -37,7 +37,11 @@ class Desk(Protocol):
     clock: Clock
     world: World
     halted: Halted | None
-    is_replay: bool
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether nothing may be asked or done that is not on record."""
+        ...
 
     async def ask_agents(self, requests: pa.RecordBatch, deliver: Deliver) -> None:
         """Have *requests* (REQUESTS, of one role and label) answered, a piece at a time."""
@@ -99,6 +103,6 @@ class Desk(Protocol):
         """Add a line to the run's events; may be called from any thread."""
         ...
 
-    def agents(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add agents that have ended to the run's table of agents; from any thread."""
+    def agents(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Add agents that have ended (AGENT_LOG) to the run's table; from any thread."""
         ...

@@ -4,10 +4,12 @@ No model's answer is in it: those are in the charge journal, or can be computed 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from ..actors.errors import JournalFailedError, RunFailedError
 from .blobs import Blobs
 from .charges import BLOBS
 from .journal import Journal
@@ -43,8 +45,9 @@ class Diary:
         return [record["label"] for record in self._journal.records if record["t"] == "skip"]
 
     async def settle(self) -> None:
-        """Return once all that was noted so far is durable."""
-        await self._journal.flush()
+        """Return once all that was noted so far is durable; raises RunFailedError if not."""
+        with _ending():
+            await self._journal.flush()
 
     def recall(self, path: str, key: str) -> Mapping[str, Any] | None:
         """Return what was written for *path* under the same *key*."""
@@ -57,9 +60,19 @@ class Diary:
         self._loop.call_soon_threadsafe(self._journal.write, record)
 
     async def record(self, record: Mapping[str, Any]) -> None:
-        """Write *record*; returns once it is durable."""
-        await self._journal.append(record)
+        """Write *record*; returns once it is durable, and raises RunFailedError if not."""
+        with _ending():
+            await self._journal.append(record)
 
     async def close(self) -> None:
         """Close the journal."""
         await self._journal.close()
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """A run whose journal fails cannot go on: what it did next would be done again."""
+    try:
+        yield
+    except JournalFailedError as error:
+        raise RunFailedError(str(error)) from error

@@ -12,7 +12,6 @@ import pyarrow as pa
 from ..actors.actor import Actor, Envelope, Message
 from ..actors.bracket import Progress, Ranking
 from ..actors.clock import Clock
-from ..actors.errors import JournalFailedError, RunFailedError
 from ..actors.messages import Attach, Detach
 from ..actors.questions import Question
 from ..actors.simulation.world import World
@@ -27,10 +26,11 @@ from .dealing import Dealer
 from .desk import Deliver, Halted, Inquiry
 from .diary import Diary
 from .gateway import Drain, Gateway, Report, Spending
+from .inquiries import Inquiries
 from .judging import Matter, affords, items_of, requests_of
 from .logbook import Logbook
 from .nursery import Child, Nursery
-from .orders import GatewayStarted, Inquired, Noted, RunSpec, Tally
+from .orders import GatewayStarted, Noted, RunSpec, Tally
 from .purse import Purse
 from .runtime.base import Runtime, one_reply
 from .script import Performance
@@ -65,10 +65,10 @@ class Execution:
         self.spec, self.world = spec, world
         self.clock: Clock = runtime.clock
         self.halted: Halted | None = None
-        self.inquiry: Inquiry | None = None
+        self.inquiries = Inquiries(note, can_ask=can_ask)
         self.tally = Tally(is_simulated=spec.model.is_simulated)
         self.performance: Performance | None = None
-        self._runtime, self._note, self._can_ask = runtime, note, can_ask
+        self._runtime, self._note = runtime, note
         self._purse = Purse(spec.budget)
         self._count = Count(self.tally, self._purse)
         self._log = Logbook(spec, self.clock)
@@ -81,7 +81,6 @@ class Execution:
         self._matters: dict[int, Matter] = {}
         self._dead: set[int] = set()
         self._open: set[Stage] = set()
-        self._asked: dict[str, asyncio.Future[str | None]] = {}
         self._stages = 1
         self._progress: Progress | None = None
         self._phase = ""
@@ -190,13 +189,13 @@ class Execution:
                 self.tally.branches += 1
         self._log.event(kind, text)
 
-    def agents(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def agents(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Add agents that have ended."""
         self._agents.add(rows)
 
     async def ask_agents(self, requests: pa.RecordBatch, deliver: Deliver) -> None:
         """Have *requests*, of one role and label, answered a piece at a time."""
-        await self._settle_notes()
+        await self._journal.settle()
         rows = requests.num_rows
         numbers = requests.column("call_id")
         first = self._next_stage()
@@ -230,7 +229,7 @@ class Execution:
         self, items: pa.RecordBatch, shown: pa.Array, *, path: str, by: str, question: Question
     ) -> pa.RecordBatch:
         """Return the replies to one request for each row of *shown*, row for row."""
-        await self._settle_notes()
+        await self._journal.settle()
         await self.share(items)
         matter, model = self._matters[id(items)], self.spec.model.name
         first = self._next_stage()
@@ -281,52 +280,29 @@ class Execution:
 
     async def call(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
         """Return what *function* returns, called on a host."""
-        await self._settle_notes()
+        await self._journal.settle()
         return await self._cast.call(function, dict(arguments))
 
     async def inquire(self, inquiry: Inquiry) -> str | None:
         """Return the user's answer, or the default, or None where the run must wait for one."""
-        if not self._can_ask:
-            if inquiry.default is None:
-                self.inquiry = self.inquiry or inquiry
-            return inquiry.default
-        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self._asked[inquiry.path] = answer
-        self._note(Inquired(inquiry=inquiry))
-        given = await answer
-        return inquiry.default if given is None else given
-
-    def told(self, path: str, answer: str | None) -> None:
-        """Take the user's answer to the question at *path*."""
-        waiting = self._asked.pop(path, None)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(answer)
+        return await self.inquiries.ask(inquiry)
 
     def recall(self, path: str, key: str) -> Mapping[str, Any] | None:
         """Return what the journal has for *path* under *key*."""
-        assert self._diary is not None
-        return self._diary.recall(path, key)
+        return self._journal.recall(path, key)
 
     def note(self, record: Mapping[str, Any]) -> None:
         """Have *record* journaled soon."""
-        assert self._diary is not None
-        self._diary.note(record)
+        self._journal.note(record)
 
     async def record(self, record: Mapping[str, Any]) -> None:
         """Have *record* journaled; raises RunFailedError where it cannot be."""
-        assert self._diary is not None
-        try:
-            await self._diary.record(record)
-        except JournalFailedError as error:
-            raise RunFailedError(str(error)) from error
+        await self._journal.record(record)
 
-    async def _settle_notes(self) -> None:
-        """Have what the workflow noted be durable before anything is done that depends on it."""
-        assert self._diary is not None
-        try:
-            await self._diary.settle()
-        except JournalFailedError as error:
-            raise RunFailedError(str(error)) from error
+    @property
+    def _journal(self) -> Diary:
+        assert self._diary is not None, "the run is not open"
+        return self._diary
 
     def _next_stage(self) -> int:
         self._stages += 1
@@ -409,8 +385,7 @@ class Execution:
             self.performance.skip(str(order["skip"]))
             self.event("skipped", str(order["skip"]))
         elif "answer" in order:
-            for path in list(self._asked):
-                self.told(path, str(order["answer"]))
+            self.inquiries.answer_all(str(order["answer"]))
         elif order.get("stop"):
             await self.halt("interrupt")
 

@@ -7,6 +7,7 @@ asks again joins the call in flight, or gets the reply that is stored.
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -197,12 +198,23 @@ class Gateway(Actor):
             return Reply(call_id, "failed", "price")
         request = Request(call_id, asked, (("user", prompt),), row)
         try:
-            return await self._caller.reply(request, flight.depart)
+            reply = await self._caller.reply(request, flight.depart)
         except JournalFailedError:  # what cannot be noted may not be asked
             self._desk.breaker.open("journal")
-            return Reply(call_id, "failed", "journal")
+            reply = Reply(call_id, "failed", "journal")
         except Exception:  # a fault of ours costs this call its answer, and nothing else
-            return Reply(call_id, "failed", "internal")
+            reply = Reply(call_id, "failed", "internal")
+        return self._or_skipped(reply, row["role"])
+
+    def _or_skipped(self, reply: Reply, role: str) -> Reply:
+        """Return *reply*, but have an agent that failed as the breaker opened be asked again.
+
+        Its workflow is paused; told of a failure, it might come to its end before.
+        """
+        breaker = self._desk.breaker
+        if reply.status in ("ok", "skipped") or not breaker.is_open or role == "judge":
+            return reply
+        return replace(reply, status="skipped", reason=breaker.cause)
 
     async def _spending(self) -> Spending:
         caller, ledger = self._caller, self._desk.ledger
@@ -232,7 +244,10 @@ def _asked(row: Mapping[str, Any]) -> Asked | None:
     """Return what a request asks for; None where that cannot be read."""
     if row["role"] == "judge":
         return _question(row["task"])
-    return Typed(row["output_schema"], row["max_tokens"] or ROOM)
+    return _typed(row["output_schema"], row["max_tokens"] or ROOM)
+
+
+_typed: Final = functools.lru_cache(maxsize=256)(Typed)
 
 
 @functools.lru_cache(maxsize=256)

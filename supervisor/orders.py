@@ -98,7 +98,8 @@ class Halt(Message):
 class Tally:
     """What a run's calls came to. *calls* were sent; *missing* counts rows without an answer.
 
-    *reused* answers were paid for in an earlier life; *branches* counts those that raised.
+    *reused* answers were paid for in an earlier life, *asked* calls were made in this one;
+    *branches* counts those that raised.
     """
 
     calls: int = 0
@@ -116,6 +117,7 @@ class Tally:
     is_simulated: bool = False
     persistent_share: float | None = None
     reused: int = 0
+    asked: int = 0
     recalled: int = 0
     unsettled: list[str] = field(default_factory=list)
     branches: int = 0

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from ..actors.errors import ReplayMissError
-from ..actors.tables import INPUT, PROGRAM, REQUESTS, TRUSTED, batch
+from ..actors.tables import INPUT, PROGRAM, REQUESTS, TRUSTED, batch, values
 from .virtual_loop import VirtualLoop
 
 WINDOW: Final = 50_000
@@ -42,6 +42,11 @@ class Call:
     number: int = 0
     reply: "asyncio.Future[Reply]" = field(init=False)
 
+    @property
+    def place(self) -> tuple[str, str, str, str]:
+        """Where and what it is, for the table of agents."""
+        return self.path, self.role, self.label, self.phase
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -57,7 +62,7 @@ class Reply:
 Send = Callable[[pa.RecordBatch], None]
 """Hands a batch of requests of one role and label to the supervisor."""
 
-_COLUMNS: Final = ("call_id", "status", "reason", "answer", "grade", "order")
+_TOLD: Final = ("status", "reason", "answer", "grade", "order")
 _DURATIONS: Final = ("ttft_us", "decode_us")
 _LEDGER: Final = ("tokens_in", "tokens_out", "cost_nanousd", "served_model")
 
@@ -83,7 +88,8 @@ class Outbox:
         self._out: dict[int, Call] = {}
         self._skipped: set[str] = set()
         self._is_flushing = False
-        self.ended: list[dict[str, Any]] = []
+        self.ended: list[tuple[Any, ...]] = []
+        """Rows of AGENT_LOG."""
         self.lost: Counter[str] = Counter()
 
     @property
@@ -128,16 +134,18 @@ class Outbox:
 
     def take(self, replies: pa.RecordBatch) -> None:
         """Take a piece of replies, on the workflow's loop."""
-        rows = zip(*(replies.column(name).to_pylist() for name in _COLUMNS), strict=True)
-        spans = [replies.column(name).to_pylist() for name in _DURATIONS]
-        ledger = zip(*(replies.column(name).to_pylist() for name in _LEDGER), strict=True)
-        for (number, *told), ttft, decode, paid in zip(rows, *spans, ledger, strict=True):
+        told = zip(*(values(replies.column(name)) for name in _TOLD), strict=True)
+        spans = zip(*(values(replies.column(name)) for name in _DURATIONS), strict=True)
+        paid = zip(*(values(replies.column(name)) for name in _LEDGER), strict=True)
+        numbers = values(replies.column("call_id"))
+        for number, reply, span, cost in zip(numbers, told, spans, paid, strict=True):
             call = self._out.pop(number, None)
             if call is None:
                 continue
-            duration = (ttft or 0) + (decode or 0)
-            self._log(call, told[0], told[1], duration, paid)
-            self._arrive(call, Reply(*told), duration)
+            duration = sum(part or 0 for part in span)
+            end = (*call.place, *reply[:2], duration, *cost)
+            self.ended.append(end)
+            self._arrive(call, Reply(*reply), duration)
         if self._waiting and not self._is_flushing:
             self._is_flushing = True
             self._loop.call_soon(self._flush)
@@ -184,23 +192,6 @@ class Outbox:
 
     def _end(self, call: Call, reply: Reply) -> None:
         call.reply.set_result(reply)
-
-    def _log(
-        self, call: Call, status: str, reason: str | None, duration_us: int, paid: tuple[Any, ...]
-    ) -> None:
-        told = dict(zip(_LEDGER, paid, strict=True))
-        self.ended.append(
-            {
-                "path": call.path,
-                "role": call.role,
-                "label": call.label,
-                "phase": call.phase,
-                "status": status,
-                "reason": reason,
-                "duration_us": duration_us,
-                **told,
-            }
-        )
 
 
 def halting(reply: Reply) -> str | None:

@@ -6,7 +6,6 @@ of `parallel`, an item and stage of `pipeline`, and any asyncio task that a work
 
 import asyncio
 import random
-from collections import defaultdict
 from collections.abc import Coroutine
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Final
@@ -21,13 +20,13 @@ class Branch:
 
     def __init__(self, path: str, seed: int, phase: str = "") -> None:
         self.path, self._seed, self.phase = path, seed, phase
-        self._counts: defaultdict[str, int] = defaultdict(int)
+        self._counts: dict[str, int] = {}
         self._random: random.Random | None = None
 
     def place(self, verb: str) -> str:
         """Return the path of the next call of *verb* here."""
-        self._counts[verb] += 1
-        return f"{self.path}/{verb}:{self._counts[verb]}"
+        count = self._counts[verb] = self._counts.get(verb, 0) + 1
+        return f"{self.path}/{verb}:{count}"
 
     def child(self, path: str) -> "Branch":
         """Return a branch at *path* that begins in this one's phase."""

@@ -107,11 +107,11 @@ class Breaker:
         """End all calls at once, because of *cause*."""
         self.cause, self.is_open = cause, True
 
-    def note(self, reason: str | None, *, role: str | None = "judge") -> None:
-        """Take in how a call of *role* ended: None is a usable answer.
+    def note(self, reason: str | None, *, is_single: bool = False) -> None:
+        """Take in how a call ended: None is a usable answer.
 
-        Agents written one by one share no schema by the thousand, so five whose answers do not fit
-        are enough; a judge's broken answers are missing data.
+        Of agents written one by one (*is_single*) five whose answers do not fit are enough; among
+        thousands of alike, as in a ranking, broken answers are missing data.
         """
         if self.is_open:
             return
@@ -119,7 +119,7 @@ class Breaker:
         if self.barren >= SILENT_CALLS:
             return self.open(UNUSABLE)
         limit = 5 if reason in _FIVE else 20 if reason in _TWENTY else 0
-        if role != "judge" and reason in _SCHEMA:
+        if is_single and reason in _SCHEMA:
             limit = 5
         if not limit:
             self.cause, self.in_a_row = None, 0

@@ -245,7 +245,7 @@ class Run:
         self, thunks: Iterable[Thunk[T]], *, on_error: Literal["collect"]
     ) -> Work[Results[T]]: ...
     def parallel(self, thunks: Iterable[Thunk[Any]], *, on_error: OnError = "null") -> Work[Any]:
-        """Run *thunks* (functions without arguments) side by side; return when all have ended.
+        """Run *thunks* (verbs, or functions without arguments) side by side, until all have ended.
 
         Their order is kept. One that raises takes nobody down, and is counted: its place holds
         None; with `collect` it is listed in the Results; with `raise` the first error is raised.

@@ -1,22 +1,26 @@
 """Steps of a workflow without a model: tools and waits, journaled so that they happen once."""
 
+import asyncio
 import base64
 import inspect
+import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 from pydantic import BaseModel, TypeAdapter
 from pydantic.errors import PydanticUserError
 
-from ..actors.errors import ActorDiedError, CommediaError, RunFailedError, ToolError
-from ..actors.tables import bytes_of, table_of
+from ..actors.errors import ActorDiedError, CommediaError, RunFailedError, ToolError, UsageError
+from ..actors.tables import bytes_of, concat, table_of
 from .backstage import Backstage, digest
 
 T = TypeVar("T")
 
 _JSON: Final = "json"
 _ARROW: Final = "arrow"
+_BATCH: Final = "batch"
 
 
 async def call_tool(
@@ -28,39 +32,51 @@ async def call_tool(
     cannot be kept: a resumed run then calls the function again. Raises ToolError where it raises.
     """
     key = digest([_name(function), _shown(args)])
-    known = stage.desk.recall(path, key)
+    known = stage.recall(path, key)
     if known is not None:
         return _decoded(function, known["kind"], known["value"])
-    try:
-        value: T = await stage.do(stage.desk.call(function, args))
-    except (ActorDiedError, RunFailedError):
-        raise
-    except Exception as error:
-        why = str(error) if isinstance(error, CommediaError) else f"{type(error).__name__}: {error}"
-        raise ToolError(path, why) from error
-    kept = _encoded(value)
-    if kept is not None:
-        record = {"t": "tool", "p": path, "h": key, "kind": kept[0], "value": kept[1]}
-        await stage.record(record)
+    with stage.underway():
+        value = await _called(stage, path, function, args)
+        kept = _encoded(function, value)
+        if kept is None:
+            stage.event("unkept", f"{path}: what the tool returned cannot be kept")
+        else:
+            record = {"t": "tool", "p": path, "h": key, "kind": kept[0], "value": kept[1]}
+            await stage.record(record)
+    await stage.unless_paused()
     return value
 
 
 async def wait_until(stage: Backstage, path: str, seconds: float) -> None:
-    """Wait *seconds*, unless that was done in an earlier life of the run."""
-    import asyncio
-
+    """Wait *seconds*, or what was left of them when an earlier life of the run ended."""
     if stage.virtual is not None:
         return await asyncio.sleep(seconds)
-    key = digest(seconds)
-    if stage.desk.recall(path, key) is None:
-        await asyncio.sleep(seconds)
-        await stage.record({"t": "sleep", "p": path, "h": key})
-    return None
+    key, now = digest(seconds), stage.desk.clock.epoch()
+    known = stage.recall(path, key)
+    until = now + seconds if known is None else float(known["until"])
+    if known is None:
+        stage.desk.note({"t": "sleep", "p": path, "h": key, "until": until})
+    return await asyncio.sleep(min(until - now, seconds))
+
+
+async def _called(
+    stage: Backstage, path: str, function: Callable[..., T], args: Mapping[str, Any]
+) -> T:
+    try:
+        value: T = await stage.do(stage.desk.call(function, args))
+    except (ActorDiedError, RunFailedError, UsageError):
+        raise
+    except Exception as error:
+        why = str(error) if isinstance(error, CommediaError) else f"{type(error).__name__}: {error}"
+        raise ToolError(path, why) from error
+    return value
 
 
 def _name(function: Callable[..., Any]) -> str:
-    module = getattr(function, "__module__", "")
-    return f"{module.rpartition('.')[2]}.{getattr(function, '__qualname__', repr(function))}"
+    """Return what *function* is called, which an edit elsewhere in its file does not change."""
+    code = getattr(function, "__code__", None)
+    home = Path(code.co_filename).stem if code else getattr(function, "__module__", "")
+    return f"{home}.{getattr(function, '__qualname__', repr(function))}"
 
 
 def _shown(value: Any) -> Any:  # Any: an argument, and what JSON makes of it
@@ -76,20 +92,24 @@ def _shown(value: Any) -> Any:  # Any: an argument, and what JSON makes of it
     return value
 
 
-def _encoded(value: Any) -> tuple[str, Any] | None:  # Any: what a function returned
+def _encoded(function: Callable[..., T], value: T) -> tuple[str, Any] | None:
+    """Return *value* as the journal keeps it; None where it would not come back as it is."""
     if isinstance(value, pa.Table | pa.RecordBatch):
-        return _ARROW, base64.b64encode(bytes_of(value)).decode()
+        kind = _BATCH if isinstance(value, pa.RecordBatch) else _ARROW
+        return kind, base64.b64encode(bytes_of(value)).decode()
     try:
-        return _JSON, TypeAdapter(type(value)).dump_python(value, mode="json")
-    except (PydanticUserError, ValueError, TypeError):
+        kept = TypeAdapter(type(value)).dump_python(value, mode="json")
+        json.dumps(kept, allow_nan=False)
+        is_same = bool(_decoded(function, _JSON, kept) == value)
+    except (PydanticUserError, ValueError, TypeError, NameError):
         return None
+    return (_JSON, kept) if is_same else None
 
 
 def _decoded(function: Callable[..., T], kind: str, value: Any) -> T:
-    if kind == _ARROW:
+    if kind in (_ARROW, _BATCH):
         table = table_of(base64.b64decode(value))
-        wants_batch = inspect.signature(function).return_annotation is pa.RecordBatch
-        return table.combine_chunks().to_batches()[0] if wants_batch else table  # type: ignore[no-any-return]
+        return concat(table.to_batches(), table.schema) if kind == _BATCH else table  # type: ignore[no-any-return]
     wanted = inspect.signature(function, eval_str=True).return_annotation
     if wanted is inspect.Signature.empty:
         return value  # type: ignore[no-any-return]

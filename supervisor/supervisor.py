@@ -5,6 +5,8 @@ import traceback
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
 from functools import partial
+from pathlib import Path
+from types import FrameType
 from typing import cast
 
 from ..actors.actor import Actor, Envelope, Message
@@ -20,6 +22,7 @@ from .execution import Execution
 from .orders import Execute, Finished, Halt, Told
 from .runtime.base import HostContext
 from .script import Ended, Performance
+from .workflow import is_installed
 
 Notes = asyncio.Queue[Message | BaseException]
 
@@ -42,7 +45,7 @@ class Supervisor(Actor):
                 yield Envelope(Done())
             case Told(path=path, answer=answer):
                 if self._execution is not None:
-                    self._execution.told(path, answer)
+                    self._execution.inquiries.answer(path, answer)
                 yield Envelope(Done())
 
     async def on_stop(self) -> None:
@@ -91,7 +94,7 @@ class Supervisor(Actor):
                 tally=await execution.settle(),
                 halted=execution.halted,
                 paused=ended.paused,
-                inquiry=execution.inquiry,
+                inquiry=execution.inquiries.unanswered,
                 virtual_s=ended.virtual_s,
             )
         finally:
@@ -109,7 +112,21 @@ async def _end_of(running: "Future[Ended]") -> Ended:
     except BaseException as error:  # a workflow is anyone's code; it may even call sys.exit
         said = str(error)
         why = said if isinstance(error, CommediaError) else f"{type(error).__name__}: {said}"
-        return Ended(failed=why, trace="".join(traceback.format_exception(error)))
+        return Ended(failed=why, trace=_trace_of(error))
+
+
+def _trace_of(error: BaseException) -> str:
+    """Return the traceback of *error* from the first line of the user's own code on."""
+    trace = error.__traceback__
+    while trace is not None and not _is_users(trace.tb_frame):
+        trace = trace.tb_next
+    shown = trace or error.__traceback__
+    return "".join(traceback.format_exception(type(error), error, shown))
+
+
+def _is_users(frame: FrameType) -> bool:
+    is_ours = str(frame.f_globals.get("__name__")).partition(".")[0] == "commedia"
+    return not is_ours and not is_installed(Path(frame.f_code.co_filename))
 
 
 def _finish(

@@ -11,7 +11,7 @@ import json
 import re
 import sys
 import sysconfig
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -155,9 +155,14 @@ def encode_args(workflow: Workflow[..., Any], args: Mapping[str, Any]) -> dict[s
     return {name: _encode(workflow, parameters[name], value) for name, value in args.items()}
 
 
-def decode_args(workflow: Workflow[..., Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `encode_args` was given, in the annotated types; raises UsageError likewise."""
-    parameters = _checked(workflow, data)
+def decode_args(
+    workflow: Workflow[..., Any], data: Mapping[str, Any], *, given: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return what `encode_args` was given, in the annotated types; raises UsageError likewise.
+
+    Arguments that are *given* otherwise are not missing from *data*.
+    """
+    parameters = _checked(workflow, data, given)
     return {name: _decode(workflow, parameters[name], value) for name, value in data.items()}
 
 
@@ -264,14 +269,17 @@ def _is_plain_value(annotation: Any) -> bool:
     return kind is not object and getattr(kind, "__module__", None) == "builtins"
 
 
-def _checked(workflow: Workflow[..., Any], args: Mapping[str, Any]) -> dict[str, inspect.Parameter]:
+def _checked(
+    workflow: Workflow[..., Any], args: Mapping[str, Any], given: Collection[str] = ()
+) -> dict[str, inspect.Parameter]:
     """Return the parameters by name if *args* can be a call's: nothing unknown, nothing missing."""
     parameters = {parameter.name: parameter for parameter in workflow.parameters}
     for name in args:
         if name not in parameters:
             raise UsageError(f"{_where(workflow, name)}: {unknown(name, parameters)}")
     for name, parameter in parameters.items():
-        if name not in args and parameter.default is parameter.empty:
+        is_there = name in args or name in given
+        if not is_there and parameter.default is parameter.empty:
             raise UsageError(f"{_where(workflow, name)}: it is missing, and has no default")
     return parameters
 

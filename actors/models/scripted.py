@@ -9,12 +9,12 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from ..answers import Asked, Preference, Typed, parse_answer, write_answer
-from ..errors import InvalidAnswerError
+from ..errors import InvalidAnswerError, ModelFaultError
 from ..messages import Script
 from ..prompts import estimate_tokens
 from ..questions import Question
 from .replies import Reply, reply_batch
-from .wire import Attempt, Request, Usage, most_tokens_out
+from .wire import Attempt, Request, Usage, most_tokens_out, played
 
 
 class ScriptedModel:
@@ -51,8 +51,8 @@ class ScriptedModel:
 class ScriptedClient:
     """The Client of a scripted model: the function stands where an HTTP request would.
 
-    Beside answers, a script may return an Attempt (to play a fault) or an awaitable of any of
-    these.
+    Beside answers, a script may return an Attempt, or raise ModelFaultError, to play a fault; or
+    return an awaitable of any of these.
     """
 
     def __init__(self, script: Script) -> None:
@@ -73,6 +73,8 @@ class ScriptedClient:
             value = self._script(row)
             if inspect.isawaitable(value):
                 value = await value
+        except ModelFaultError as fault:
+            return played(fault.outcome)
         except Exception as error:  # a script is anyone's code
             return Attempt("script_failed", reason=type(error).__name__)
         if isinstance(value, Attempt):

@@ -3,11 +3,12 @@
 Knows no SDK: `claude.py` sends these bodies, `serving.py` answers them.
 """
 
+import functools
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, get_args
 
 from ..answers import Asked, Typed, answer_schema
 
@@ -111,6 +112,14 @@ class Attempt:
         if self.usage is not None:
             return True
         return False if self.outcome in _NOT_CHARGED else None
+
+
+def played(outcome: str) -> Attempt:
+    """Return the attempt that ends as *outcome* says; a word that is none is the script's fault."""
+    for word in get_args(Outcome):
+        if word == outcome:
+            return Attempt(word)
+    return Attempt("script_failed", reason="outcome")
 
 
 class Client(Protocol):
@@ -228,8 +237,13 @@ def most_tokens_in(request: Request) -> int:
     server may also put it into its prompt.
     """
     text = sum(len(text.encode("utf-8", "replace")) for _, text in request.turns)
-    schema = 3 * len(json.dumps(answer_schema(request.question)))  # 3: made strict, it grows
+    schema = 3 * _schema_bytes(request.question)  # 3: made strict, it grows
     return text + 2 * schema + len(_PLAIN) + 32 * len(request.turns) + REQUEST_OVERHEAD
+
+
+@functools.lru_cache(maxsize=256)
+def _schema_bytes(asked: Asked) -> int:
+    return len(json.dumps(answer_schema(asked)))
 
 
 def read_message(data: bytes) -> Attempt:

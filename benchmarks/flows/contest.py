@@ -9,7 +9,7 @@ from ...supervisor.workflow import workflow
 
 @workflow
 async def contest(run: Run, ideas: int = 20) -> dict[str, list[str] | str | bool]:
-    """Write ideas, rank them by promise, compare the two best once more, and work out the winner."""
+    """Write ideas, rank them, compare the two best once more, and work out the winner."""
     with run.phase("Write"):
         written = await run.parallel(
             [partial(run.work, f"Write idea {number} in one line.") for number in range(ideas)]

@@ -35,9 +35,7 @@ async def survey(run: Run, topics: int = 12) -> Survey:
     """Find a claim for each of so many topics, check each through three lenses, and sum up."""
     names = [f"topic {number}" for number in range(topics)]
     with run.phase("Find"):
-        found = await run.parallel(
-            [partial(run.work, f"Find one claim about {name}.", output=Finding) for name in names]
-        )
+        found = await run.parallel([partial(_find, run, name) for name in names])
     with run.phase("Verify"):
         upheld = await run.parallel(
             [partial(_votes, run, name, each) for name, each in zip(names, found, strict=True)]
@@ -47,6 +45,10 @@ async def survey(run: Run, topics: int = 12) -> Survey:
     with run.phase("Report"):
         summary = await run.work(f"Sum these up: {claims} with votes {votes}")
     return Survey(upheld=votes, claims=claims, summary=summary)
+
+
+async def _find(run: Run, name: str) -> Finding:
+    return await run.work(f"Find one claim about {name}.", output=Finding)
 
 
 async def _votes(run: Run, name: str, finding: Finding | None) -> int:

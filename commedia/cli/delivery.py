@@ -1,6 +1,7 @@
 """What a finished workflow prints: its value on standard output, its account on standard error."""
 
 import json
+import os
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .options import EXIT_CODES, print_json
@@ -19,6 +20,8 @@ def deliver_run(
     quiet: bool,
 ) -> int:
     """Print *result*; return the exit code of its status."""
+    from ..inert import inert_lines
+
     try:
         if as_json:
             print_json(result.to_json(), out)
@@ -29,6 +32,8 @@ def deliver_run(
     lines = result.lines()
     if result.simulated and view.has_said_simulated:
         lines = lines[1:]
+    if result.trace and os.environ.get("COMMEDIA_TRACEBACK"):
+        lines += inert_lines(result.trace).splitlines()
     if quiet and result.status == "completed":
         lines = lines[-1:] if result.simulated else []
     try:

@@ -2,7 +2,16 @@
 
 import pytest
 
-from commedia.patterns.stop_rules import Goal, NoneLeft, NoneNew, Rounds, Spent, StopRule, Trail
+from commedia.patterns.stop_rules import (
+    All,
+    Goal,
+    NoneLeft,
+    NoneNew,
+    Rounds,
+    Spent,
+    StopRule,
+    Trail,
+)
 
 
 def trail(fresh: str, *, sightings: str = "", spent: float = 0.0, failures: int = 0) -> Trail[str]:
@@ -29,6 +38,8 @@ def trail(fresh: str, *, sightings: str = "", spent: float = 0.0, failures: int 
         (Spent(0.5), trail("1", spent=0.49), False),
         (Rounds(3), trail("11", failures=1), True),
         (Rounds(3), trail("11"), False),
+        (All((NoneNew(1), Rounds(2))), trail("10"), True),
+        (All((NoneNew(1), Rounds(3))), trail("10"), False),
     ],
 )
 def test_a_rule_decides_from_the_facts(rule: StopRule, facts: Trail[str], is_over: bool) -> None:

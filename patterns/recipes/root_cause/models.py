@@ -1,0 +1,144 @@
+"""Analysts and refuters that are models: readers in quarantine, for evidence is anybody's text.
+
+What they answer is closed: services and signs that code has seen, kinds of fault, bounded numbers,
+rows. So nothing that a log line says can leave them, and what they cite is checked.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from ....supervisor.run import Run
+from .answers import FAULTS, Analysis, Candidate, Prediction, Refutation
+from .mechanisms import MECHANISMS
+from .steps import Piece
+
+MOST: Final = 6
+"""Candidates of one analyst that the panel tries."""
+LIMIT_CHARS: Final = 24_000
+_ROWS: Final = 12
+
+ANALYST: Final = """\
+Which service is the root cause of this incident, and how is it at fault? The incident: {incident}
+
+You see one kind of evidence alone, {name} ({kind}), digested: what changed against the baseline, \
+strongest first, with its rows as {name}:ROW. Name at most {most} candidates, each with a score in \
+nats (how strongly this evidence speaks for it), how often as strong a sign is a false alarm, and \
+the numbers of the rows that show it. Say which signs you observed, and which you could not. \
+Kinds of fault: cpu_contention (another process takes the processor), cpu_consumed (its own code \
+burns it), network_delay (its packets are late), exception (its control flow is cut), return (a \
+call returns the wrong thing, and the flow goes on by another branch)."""
+
+REFUTER: Final = """\
+Is this the root cause of the incident? The incident: {incident}
+
+The hypothesis, made from other evidence: the service {service} has the fault {fault}. You see \
+{name} ({kind}) alone. Does it support the hypothesis, contradict it, or can it not see? Say how \
+strongly, in nats, and the numbers of the rows that show it. If this evidence could not show it \
+either way, it cannot see."""
+
+
+async def analyse(
+    run: Run, incident: str, piece: Piece, text: str, services: Sequence[str], signs: Sequence[str]
+) -> Analysis:
+    """Return what a model finds in one piece of evidence, shown as *text*."""
+    question = ANALYST.format(incident=incident, name=piece.name, kind=piece.kind, most=MOST)
+    schema = _analysis(services, signs, piece.rows)
+    found = await run.read(
+        text, question, output=schema, label=f"analyst of {piece.name}", about=piece.name
+    )
+    return Analysis(
+        observed=tuple(found["observed"]),
+        unobserved=tuple(f"{piece.name}: {sign}" for sign in found["unobserved"]),
+        candidates=tuple(_candidate(piece, one) for one in found["candidates"]),
+    )
+
+
+async def refute(
+    run: Run, incident: str, piece: Piece, text: str, candidate: Candidate
+) -> Refutation:
+    """Return what a model says to *candidate* from one piece of other evidence."""
+    question = REFUTER.format(
+        incident=incident,
+        service=candidate.service,
+        fault=candidate.kind,
+        name=piece.name,
+        kind=piece.kind,
+    )
+    found = await run.read(
+        text,
+        question,
+        output=_refutation(piece.rows),
+        label=f"refuter of {candidate.service} from {piece.name}",
+        about=(piece.name, candidate.service),
+    )
+    if found["stance"] == "cannot see":
+        return Refutation(stance="cannot see", reason=f"{piece.name} cannot see it")
+    return Refutation(
+        stance=found["stance"],
+        weight=found["nats"],
+        reason=f"a model, from {piece.name}",
+        rows=tuple(f"{piece.name}:{row}" for row in found["rows"]),
+    )
+
+
+def _candidate(piece: Piece, found: Mapping[str, Any]) -> Candidate:
+    fault = found["kind"]
+    return Candidate(
+        service=found["service"],
+        kind=fault,
+        score=found["nats"],
+        false_alarm_rate=found["false_alarm_rate"],
+        predicts=tuple(
+            Prediction(evidence=kind, sign=expected.sign, present=expected.present)
+            for kind, expectations in MECHANISMS[fault].items()
+            for expected in expectations
+            if kind != piece.kind
+        ),
+        rows=tuple(f"{piece.name}:{row}" for row in found["rows"]),
+        why=f"a model, from {piece.name}",
+    )
+
+
+def _analysis(services: Sequence[str], signs: Sequence[str], rows: int) -> dict[str, Any]:
+    candidate = _object(
+        service=_enum(services),
+        kind=_enum(FAULTS),
+        nats=_number(0, 50),
+        false_alarm_rate=_number(0, 1),
+        rows=_rows(rows),
+    )
+    return _object(
+        observed=_list(_enum(signs), len(signs)),
+        unobserved=_list(_enum(signs), len(signs)),
+        candidates=_list(candidate, MOST),
+    )
+
+
+def _refutation(rows: int) -> dict[str, Any]:
+    stances = ("supports", "contradicts", "cannot see")
+    return _object(stance=_enum(stances), nats=_number(0, 50), rows=_rows(rows))
+
+
+def _object(**parts: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": parts,
+        "required": list(parts),
+        "additionalProperties": False,
+    }
+
+
+def _enum(options: Sequence[str]) -> dict[str, Any]:
+    return {"type": "string", "enum": list(options) or ["none"]}
+
+
+def _number(low: float, high: float) -> dict[str, Any]:
+    return {"type": "number", "minimum": low, "maximum": high}
+
+
+def _rows(rows: int) -> dict[str, Any]:
+    return _list({"type": "integer", "minimum": 0, "maximum": max(rows - 1, 0)}, _ROWS)
+
+
+def _list(items: dict[str, Any], most: int) -> dict[str, Any]:
+    return {"type": "array", "items": items, "maxItems": most}

@@ -1,0 +1,93 @@
+"""The steps of the hunt that need no model: each sees one piece of evidence, on whatever host."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from .answers import Analysis, Candidate, Refutation
+from .counting import stack
+from .describe import describe
+from .digests import DIGEST, READ, merge
+from .errors import EvidenceError
+from .evidence import Kind, Windows, check_windows, kind_of, normalise, shard
+from .files import read_batches
+from .panel import Witness, analyse, refute, services_of
+
+SHARD_BYTES = 256 * 2**20
+"""A part of the evidence so large, on disk, is digested by one call."""
+
+
+class Piece(BaseModel):
+    """One piece of evidence: where it is, what it is, and how many rows it has."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    path: Path
+    kind: Kind
+    rows: int
+    shards: int
+
+
+def survey(name: str, path: Path) -> Piece:
+    """Tell what the evidence *name* is; raises EvidenceError where it cannot be used."""
+    if not path.is_file():
+        raise EvidenceError(name, f"there is no file {path}")
+    kind: Kind | None = None
+    rows = 0
+    for table in read_batches(name, path):
+        kind = kind or kind_of(table.drop_columns(["row"]))
+        rows += table.num_rows
+    if kind is None:
+        raise EvidenceError(name, f"{path} has no rows")
+    shards = max(math.ceil(path.stat().st_size / SHARD_BYTES), 1)
+    return Piece(name=name, path=path, kind=kind, rows=rows, shards=shards)
+
+
+def digest_part(piece: Piece, windows: Windows, number: int) -> pa.Table:
+    """Digest shard *number* of a piece: whole traces, read a batch at a time."""
+    parts = []
+    for table in read_batches(piece.name, piece.path):
+        normal = normalise(piece.name, piece.kind, table, windows)
+        parts.append(shard(normal, piece.shards)[number] if piece.shards > 1 else normal)
+    return DIGEST[piece.kind](stack(parts))
+
+
+def add_up(piece: Piece, parts: Sequence[pa.Table]) -> pa.Table:
+    """Add the digests of all shards up; raises EmptyWindowError where a side has no rows."""
+    digest = merge(list(parts))
+    check_windows(piece.name, digest)
+    return digest
+
+
+def analyse_digest(piece: Piece, digest: pa.Table) -> Analysis:
+    """Return what the analyst of this evidence alone finds."""
+    return analyse(_witness(piece, digest))
+
+
+def refute_all(piece: Piece, digest: pa.Table, candidates: list[Candidate]) -> list[Refutation]:
+    """Return what this evidence says to each of *candidates*, which others proposed."""
+    witness = _witness(piece, digest)
+    return [refute(witness, candidate) for candidate in candidates]
+
+
+def describe_digest(piece: Piece, digest: pa.Table, limit_chars: int) -> str:
+    """Return the digest as text for one context."""
+    return describe(_witness(piece, digest), limit_chars)
+
+
+def services_seen(piece: Piece, digest: pa.Table) -> list[str]:
+    """Return the services of which the evidence shows anything."""
+    return services_of(_witness(piece, digest))
+
+
+def signs_seen(piece: Piece, digest: pa.Table) -> list[str]:
+    """Return the signs that this kind of evidence can show."""
+    return sorted(_witness(piece, digest).reading)
+
+
+def _witness(piece: Piece, digest: pa.Table) -> Witness:
+    return Witness(piece.name, piece.kind, READ[piece.kind](digest))

@@ -1,0 +1,166 @@
+"""The hunt for an incident's root cause: one analyst a kind of evidence, a panel, a ranking.
+
+Each analyst sees its own evidence alone, digested into what fits a context. What one proposes the
+others try to refute, each from another kind of evidence; the ranking is made by code, and what it
+cites is checked by code.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from ....actors.errors import UsageError
+from ....supervisor.run import Run
+from ....supervisor.workflow import workflow
+from . import models
+from .answers import Analysis, Candidate, Refutation, Report
+from .errors import EmptyWindowError
+from .evidence import Windows, seconds
+from .steps import (
+    Piece,
+    add_up,
+    analyse_digest,
+    describe_digest,
+    digest_part,
+    refute_all,
+    services_seen,
+    signs_seen,
+    survey,
+)
+from .synthesis import Hypothesis, hypotheses, synthesize
+
+Digested = tuple[Piece, pa.Table]
+
+
+@workflow(name="root_cause", needs_model=False)
+async def root_cause(
+    run: Run,
+    incident: str,
+    evidence: dict[str, Path],
+    at: str,
+    baseline: str | None = None,
+    horizon_s: float = 180.0,
+) -> Report:
+    """Hunt for an incident's root cause over evidence of several kinds.
+
+    Without a model the analysts are shipped code; on a model (--model) they are readers in
+    quarantine. Every cause cites rows of the evidence, as NAME:ROW, counted from 0.
+
+    Args:
+        incident: what happened, in a sentence
+        evidence: tables by name, as logs=app.parquet: logs, spans, metrics, or events such as
+            deploys (.parquet, .csv, .jsonl)
+        at: when it began: ISO 8601 (UTC unless it says otherwise), or a number on the evidence's
+            own clock
+        baseline: what to compare with, as FROM/TO; by default all before the incident, and rows
+            whose column `baseline` is true
+        horizon_s: how many seconds from its beginning belong to the incident
+    """
+    windows = _windows(at, baseline, horizon_s)
+    with run.phase("Digest"):
+        thunks = [partial(_digest, run, name, evidence[name], windows) for name in sorted(evidence)]
+        digested = [each for each in await run.parallel(thunks, on_error="raise") if each]
+    if not digested:
+        raise UsageError("no evidence has rows both at the incident and before it; check --at")
+    with run.phase("Analyse"):
+        analyses = await _analyse(run, incident, digested)
+    with run.phase("Refute"):
+        panel = await _refute(run, incident, digested, analyses)
+    with run.phase("Rank"):
+        sizes = {piece.name: piece.rows for piece, _ in digested}
+        services = {name for piece, table in digested for name in services_seen(piece, table)}
+        report = synthesize(analyses, panel, sizes, services=len(services))
+    for reference in report.rejected:
+        run.log(f"rejected: {reference} is no row of the evidence of who cites it")
+    return report
+
+
+async def _digest(run: Run, name: str, path: Path, windows: Windows) -> Digested | None:
+    """Return a piece of evidence and its digest; None where it has nothing to compare."""
+    piece = await run.tool(survey, name=name, path=path.absolute())
+    parts = await run.parallel(
+        [
+            run.tool(digest_part, piece=piece, windows=windows, number=number)
+            for number in range(piece.shards)
+        ],
+        on_error="raise",
+    )
+    try:
+        return piece, add_up(piece, parts)
+    except EmptyWindowError as error:
+        run.log(f"{error}; it is left out")
+        return None
+
+
+async def _analyse(run: Run, incident: str, digested: Sequence[Digested]) -> dict[str, Analysis]:
+    async def look(piece: Piece, table: pa.Table) -> Analysis:
+        if run.model == "scripted":
+            return await run.tool(analyse_digest, piece=piece, digest=table)
+        text = describe_digest(piece, table, models.LIMIT_CHARS)
+        seen = services_seen(piece, table), signs_seen(piece, table)
+        return await models.analyse(run, incident, piece, text, *seen)
+
+    found = await run.parallel(
+        [partial(look, piece, table) for piece, table in digested], on_error="collect"
+    )
+    names = [digested[place][0].name for place in found.places]
+    return dict(zip(names, found, strict=True))
+
+
+async def _refute(
+    run: Run, incident: str, digested: Sequence[Digested], analyses: dict[str, Analysis]
+) -> dict[Hypothesis, dict[str, Refutation]]:
+    """Return what each piece of evidence says to each hypothesis that others proposed."""
+    proposed = hypotheses(analyses)
+
+    async def hear(piece: Piece, table: pa.Table) -> dict[Hypothesis, Refutation]:
+        own = analyses.get(piece.name)
+        mine = {(one.service, one.kind) for one in own.candidates} if own else set()
+        others = {key: one for key, one in proposed.items() if key not in mine}
+        return dict(
+            zip(others, await _hear(run, incident, piece, table, [*others.values()]), strict=True)
+        )
+
+    heard = await run.parallel(
+        [partial(hear, piece, table) for piece, table in digested], on_error="collect"
+    )
+    panel: dict[Hypothesis, dict[str, Refutation]] = {key: {} for key in proposed}
+    for place, said in zip(heard.places, heard, strict=True):
+        for key, refutation in said.items():
+            panel[key][digested[place][0].name] = refutation
+    return panel
+
+
+async def _hear(
+    run: Run, incident: str, piece: Piece, table: pa.Table, candidates: list[Candidate]
+) -> list[Refutation]:
+    if run.model == "scripted":
+        return await run.tool(refute_all, piece=piece, digest=table, candidates=candidates)
+    text = describe_digest(piece, table, models.LIMIT_CHARS)
+    said = await run.parallel(
+        [partial(models.refute, run, incident, piece, text, one) for one in candidates]
+    )
+    silent = Refutation(stance="cannot see", reason=f"the refuter from {piece.name} abstained")
+    return [each or silent for each in said]
+
+
+def _windows(at: str, baseline: str | None, horizon_s: float) -> Windows:
+    windows = Windows(_time(at, "at"), horizon_s=horizon_s)
+    if baseline is None:
+        return windows
+    since, slash, until = baseline.partition("/")
+    if not slash:
+        raise UsageError(f"baseline {baseline!r} is no span of time; write it as FROM/TO")
+    return replace(windows, since=_time(since, "baseline"), until=_time(until, "baseline"))
+
+
+def _time(text: str, name: str) -> float:
+    try:
+        return seconds(text)
+    except ValueError:
+        raise UsageError(
+            f"{name} {text!r} is no time; write 2026-11-25T14:02:00Z, or a number"
+        ) from None

@@ -1,0 +1,43 @@
+"""What a workflow asks its user: who waits for an answer, and what nobody is here to answer."""
+
+import asyncio
+from collections.abc import Callable
+
+from ..actors.actor import Message
+from .desk import Inquiry
+from .orders import Inquired
+
+
+class Inquiries:
+    """The questions of one run; *note* has the driver ask them, if it *can_ask* anybody."""
+
+    def __init__(self, note: Callable[[Message], None], *, can_ask: bool) -> None:
+        self._note, self._can_ask = note, can_ask
+        self._waiting: dict[str, asyncio.Future[str | None]] = {}
+        self.unanswered: Inquiry | None = None
+        """The first question that the run must wait for."""
+
+    async def ask(self, inquiry: Inquiry) -> str | None:
+        """Return the user's answer, or the default; None where the run must wait for one."""
+        if not self._can_ask:
+            if inquiry.default is None:
+                self.unanswered = self.unanswered or inquiry
+            return inquiry.default
+        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._waiting[inquiry.path] = answer
+        self._note(Inquired(inquiry=inquiry))
+        given = await answer
+        if given is None and inquiry.default is None:
+            self.unanswered = self.unanswered or inquiry
+        return inquiry.default if given is None else given
+
+    def answer(self, path: str, answer: str | None) -> None:
+        """Take the user's *answer* to the question at *path*."""
+        waiting = self._waiting.pop(path, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
+
+    def answer_all(self, answer: str) -> None:
+        """Take *answer* for whatever is asked now."""
+        for path in list(self._waiting):
+            self.answer(path, answer)
