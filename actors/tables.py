@@ -247,19 +247,25 @@ def decode(
     return rows
 
 
+_PIECE: Final = 512
+
+
 class Rows:
-    """The rows of a batch as mappings: columns are decoded once, a mapping is made when asked for."""
+    """The rows of a batch as mappings, for who needs one after the other: decoded by the piece."""
 
     def __init__(self, rows: pa.RecordBatch) -> None:
-        self._columns = {name: values(rows.column(name)) for name in rows.schema.names}
+        self.batch = rows
+        self._here = range(0)
+        self._columns: dict[str, list[Any]] = {}
 
     def __getitem__(self, place: int) -> dict[str, Any]:
         """Return the row at *place* as a new mapping."""
-        return {name: column[place] for name, column in self._columns.items()}
-
-    def column(self, name: str) -> list[Any]:  # Any: the column's type
-        """Return the values of column *name*."""
-        return self._columns[name]
+        if place not in self._here:
+            self._here = range(place - place % _PIECE, place - place % _PIECE + _PIECE)
+            piece = self.batch.slice(self._here.start, _PIECE)
+            self._columns = {name: values(piece.column(name)) for name in piece.schema.names}
+        inside = place - self._here.start
+        return {name: column[inside] for name, column in self._columns.items()}
 
 
 def values(column: pa.Array) -> list[Any]:  # Any: the column's type

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from . import laws
 from .command import folder
+from .incidents import incidents
 from .rows import Row, render
 
 HEADER = """\
@@ -21,6 +22,7 @@ on their profile. Incidents, processes, journals and servers are real."""
 Section = Callable[[], list[Row]]
 
 SECTIONS: dict[str, Section] = {
+    "incidents": incidents,
     "clock": laws.clock,
     "order": laws.order,
     "journal": laws.journal,

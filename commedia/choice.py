@@ -16,6 +16,8 @@ from .supervisor.gateway import check_budget
 
 DEFAULT_MODEL = "claude-haiku-5-5"
 SIMULATED = "sim:judge"
+NOBODY = "none"
+"""The model of a workflow that runs without one."""
 _KEY = "ANTHROPIC_API_KEY"
 
 
@@ -64,9 +66,10 @@ def choose_agents(
 
     Where none *is needed* and none is named, the model is one that no agent may ask.
     """
-    if model is None and not is_needed:
+    if model in (None, NOBODY) and not is_needed:
         model = nobody
     name = "scripted" if callable(model) else model or _default_agents(base_url)
+    name = NOBODY if model is nobody else name
     agents = profile_of(name)
     spec = ModelSpec(
         name=name,

@@ -82,6 +82,8 @@ class RunResult(Generic[R]):
 
     def lines(self) -> list[str]:
         """Return the account of the run as lines for a person, inert."""
+        if self.status == "failed" and not self.agents:
+            return [inert(line) for line in _ending(self)]
         lines = [_cost_line(self), *_reuse(self)]
         if self.missing or self.branches:
             lines.append(f"missing: {self.lost()}")

@@ -5,7 +5,7 @@ import re
 from commedia import Run, Thing, World, workflow
 from commedia.patterns import distinct, generate, rank, verify_adversarially
 
-PROMPT = "Name a command-line tool that {tool}. A name is one word in lower-case letters."
+PROMPT = "Name a command-line tool that {tool}. A name is one word of at most ten letters."
 RUBRIC = """\
 It can be the name of a command-line tool that {tool}. Refute it if it is the name of a program \
 that many people have, if one who hears it cannot spell it, or if it promises something else."""

@@ -123,7 +123,7 @@ async def verify_adversarially(
     See `poll` for the verifiers. A claim of which all abstained is neither upheld nor refuted: it
     is listed in `failed`. Cost: *votes* agents a claim, each about half of the worker who made it.
 
-    In the benchmark (79% of the claims are true) one verifier of the author's model brings
+    In the benchmark (78% of the claims are true) one verifier of the author's model brings
     precision to .90 and keeps .85 of what is true; three bring .92 and .89, five hardly more, so
     three are the default. Three of two families in turn bring .95 and .89: name *models*. Three
     with a veto bring .96 and .68: for claims that must not be wrong.

@@ -97,9 +97,7 @@ class Amount:
     def exceeds(self, other: "Amount") -> bool:
         """Whether any unit of this is above the same unit of *other*."""
         return (
-            self.tokens > other.tokens
-            or self.nanousd > other.nanousd
-            or self.agents > other.agents
+            self.tokens > other.tokens or self.nanousd > other.nanousd or self.agents > other.agents
         )
 
 
@@ -119,17 +117,23 @@ class Ledger:
         )
         self._held: dict[int, Amount] = {}
         self._next = 0
+        self._committed = spent
         self.spent = spent
-        self.reserved = Amount()
         self.overruns = 0
+
+    @property
+    def reserved(self) -> Amount:
+        """What is set aside for calls under way."""
+        return self._committed - self.spent
 
     def reserve(self, bound: Amount) -> int | None:
         """Set *bound* aside and return the reservation; None where it does not fit now."""
-        if not self.could_fit(bound) or (self.spent + self.reserved + bound).exceeds(self._cap):
+        committed = self._committed + bound
+        if committed.exceeds(self._cap):
             return None
         self._next += 1
         self._held[self._next] = bound
-        self.reserved += bound
+        self._committed = committed
         return self._next
 
     def could_fit(self, bound: Amount) -> bool:
@@ -139,7 +143,7 @@ class Ledger:
     def settle(self, reservation: int, actual: Amount) -> None:
         """Turn a reservation into what was really spent."""
         bound = self._held.pop(reservation)
-        self.reserved -= bound
+        self._committed += actual - bound
         self.spent += actual
         if actual.exceeds(bound):
             self.overruns += 1

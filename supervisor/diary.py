@@ -5,7 +5,7 @@ No model's answer is in it: those are in the charge journal, or can be computed 
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,8 +56,8 @@ class Diary:
         return found
 
     def note(self, record: Mapping[str, Any]) -> None:
-        """Write *record* soon; any thread may."""
-        self._loop.call_soon_threadsafe(self._journal.write, record)
+        """Write *record* soon; any thread may. Whether that failed is told when it is settled."""
+        self._loop.call_soon_threadsafe(self._write, record)
 
     async def record(self, record: Mapping[str, Any]) -> None:
         """Write *record*; returns once it is durable, and raises RunFailedError if not."""
@@ -65,8 +65,13 @@ class Diary:
             await self._journal.append(record)
 
     async def close(self) -> None:
-        """Close the journal."""
+        """Close the journal, once what was noted is in it."""
+        await asyncio.sleep(0)
         await self._journal.close()
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        with suppress(JournalFailedError):
+            self._journal.write(record)
 
 
 @contextmanager

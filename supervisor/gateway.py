@@ -161,9 +161,9 @@ class Gateway(Actor):
 
     async def _answer(self, rows: Rows) -> AsyncIterator[list[Reply]]:
         arrived: asyncio.Queue[Reply] = asyncio.Queue()
-        take, calls = arrived.put_nowait, rows.column("call_id")
+        take, calls = arrived.put_nowait, rows.batch.column("call_id").to_pylist()
         must_ask = self._asks and not self._charges.past.answers
-        self._flights.ask(rows, take, None if must_ask else self._known)
+        self._flights.ask(rows, calls, take, None if must_ask else self._known)
         left = len(calls)
         try:
             while left:

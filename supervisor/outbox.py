@@ -131,6 +131,8 @@ class Outbox:
             if self._virtual is not None:
                 self._virtual.hold()
             self._send(requests_of(calls))
+            for call in calls:
+                call.spec = None  # it is long, and on its way
 
     def take(self, replies: pa.RecordBatch) -> None:
         """Take a piece of replies, on the workflow's loop."""

@@ -19,7 +19,7 @@ import pyarrow as pa
 from ..actors.answers import Preference
 from ..actors.bracket import Progress, Ranking
 from ..actors.handle import Handle
-from ..actors.output import output_of, schema_of
+from ..actors.output import Output, output_of, schema_of
 from ..actors.questions import Question
 from ..actors.reader import check_closed
 from ..actors.verifier import Ruling, Verdict
@@ -30,6 +30,7 @@ from .bracketed import Bracketed
 from .branches import OnError, Thunk
 from .bulk import items_table, map_agents, map_judges
 from .desk import Halted, Inquiry
+from .outbox import Call
 from .paths import here
 from .results import Results
 from .steps import call_tool, wait_until
@@ -95,16 +96,15 @@ class Run:
         path = here().place("work")
         wanted = None if output is None else output_of(output)
         call = self._stage.clerk.work(path, prompt, schema_of(wanted), options)
+        return self._worked(call, wanted, on_error)
 
-        async def answer() -> Any:
-            reply = await self._stage.ask(call)
-            if reply.status != "ok" and on_error == "null":
-                return None
-            raise_for(reply, call)
-            assert reply.answer is not None
-            return reply.answer if wanted is None else wanted.read(reply.answer)
-
-        return answer()
+    async def _worked(self, call: Call, wanted: Output[Any] | None, on_error: Missing) -> Any:
+        reply = await self._stage.ask(call)
+        if reply.status != "ok" and on_error == "null":
+            return None
+        raise_for(reply, call)
+        assert reply.answer is not None
+        return reply.answer if wanted is None else wanted.read(reply.answer)
 
     def verify(
         self,

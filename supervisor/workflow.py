@@ -135,7 +135,7 @@ def workflow(
 def workflow(function: Any = None, /, *, name: str | None = None, needs_model: bool = True) -> Any:
     """Make an async function of a run a Workflow: `@workflow` or `@workflow(name="...")`.
 
-    With `needs_model=False` it runs without a model too: then `run.model` is `scripted`. Raises
+    With `needs_model=False` it runs without a model too: then `run.model` is `none`. Raises
     UsageError if it is not async, or if not everything after the run can be given by name.
     """
     if name is not None and not re.fullmatch(r"\w[\w.-]*", name):

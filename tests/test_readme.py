@@ -43,7 +43,11 @@ def test_the_commands_run_as_they_stand(tmp_path: Path) -> None:
             continue  # runs until it is stopped; its own tests start it
         more = ["--runtime", "inline", "-q"] if words[0] in ("sort", "run") else []
         done = subprocess.run(
-            [*ENTRY, words[0], *more, *words[1:]], cwd=tmp_path, env=os.environ, capture_output=True, text=True
+            [*ENTRY, words[0], *more, *words[1:]],
+            cwd=tmp_path,
+            env=os.environ,
+            capture_output=True,
+            text=True,
         )
 
         if "--budget" in words:

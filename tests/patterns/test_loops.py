@@ -147,7 +147,7 @@ def test_work_in_flight_is_kept_when_a_question_pauses_the_run() -> None:
     async def slow(row: Row) -> str:
         await asyncio.sleep(0.05)
         asked.append(row["prompt"])
-        return row["prompt"]
+        return str(row["prompt"])
 
     @workflow
     async def script(run: Run) -> Any:

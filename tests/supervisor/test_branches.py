@@ -25,7 +25,7 @@ def fails_on(word: str) -> Any:
 
 def test_a_failed_branch_is_none_and_is_counted() -> None:
     async def script(run: Run) -> list[str | None]:
-        return await run.parallel([lambda w=w: run.work(w) for w in "abc"])
+        return await run.parallel([run.work(w) for w in "abc"])
 
     result = play(script, model=fails_on("b"))
 
@@ -36,7 +36,7 @@ def test_a_failed_branch_is_none_and_is_counted() -> None:
 
 def test_collected_branches_stand_in_order_with_the_failures_beside() -> None:
     async def script(run: Run) -> Results[str]:
-        thunks = [lambda w=w: run.work(w) for w in "abc"]
+        thunks = [run.work(w) for w in "abc"]
         return await run.parallel(thunks, on_error="collect")
 
     with pytest.warns(UserWarning):
@@ -57,7 +57,7 @@ def test_a_barrier_that_raises_waits_for_all_first() -> None:
             ended.append(word)
 
     async def script(run: Run) -> Any:
-        return await run.parallel([lambda w=w: branch(run, w) for w in "abc"], on_error="raise")
+        return await run.parallel([partial(branch, run, word) for word in "abc"], on_error="raise")
 
     assert play(script, model=fails_on("a")).status == "failed"
     assert sorted(ended) == ["a", "b", "c"]
@@ -65,12 +65,13 @@ def test_a_barrier_that_raises_waits_for_all_first() -> None:
 
 def test_a_stage_gets_what_came_before_the_item_and_its_place() -> None:
     async def script(run: Run) -> list[Any]:
-        return await run.pipeline(
+        found: list[Any] = await run.pipeline(
             ["a", "b"],
             lambda value: run.work(value + value),
             lambda value, item: f"{value}-{item}",
             lambda value, item, place: (value, item, place),
         )
+        return found
 
     assert play(script, model=echo).value == [("aa-a", "a", 0), ("bb-b", "b", 1)]
 
@@ -83,8 +84,13 @@ def test_a_stage_that_raises_ends_its_item_and_one_that_returns_none_does_not() 
             raise ValueError
         return None if item == "none" else item
 
+    def second(value: str | None) -> str:
+        seen.append(value)
+        return "end"
+
     async def script(run: Run) -> list[Any]:
-        return await run.pipeline(["x", "bad", "none"], first, lambda v: seen.append(v) or "end")
+        found: list[Any] = await run.pipeline(["x", "bad", "none"], first, second)
+        return found
 
     with pytest.warns(UserWarning):
         assert play(script).value == ["end", None, "end"]
@@ -163,13 +169,13 @@ def test_phases_are_those_of_their_branch() -> None:
             return here().phase
 
     async def script(run: Run) -> list[Any]:
-        return await run.parallel([lambda n=n: branch(run, n) for n in ("one", "two")])
+        return await run.parallel([partial(branch, run, name) for name in ("one", "two")])
 
     assert play(script).value == ["one", "two"]
 
 
 def test_results_keep_who_is_missing_through_filters_and_maps() -> None:
-    found = Results.of(["a", Failure(1, "lost"), "c"])
+    found: Results[str] = Results.of(["a", Failure(1, "lost"), "c"])
 
     kept = found.where([False, True]).map(str.upper)
 

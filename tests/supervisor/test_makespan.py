@@ -10,7 +10,7 @@ from commedia.supervisor.store import find_run
 
 
 async def fan_out(run: Run, width: int) -> float:
-    await run.parallel([lambda n=n: run.work(f"item {n}", on_error="null") for n in range(width)])
+    await run.parallel([run.work(f"item {n}", on_error="null") for n in range(width)])
     return run.now()
 
 

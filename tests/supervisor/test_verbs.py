@@ -194,7 +194,7 @@ def test_a_reader_without_an_output_returns_a_handle_that_cannot_become_text() -
             lambda: run.verify("a claim", handle),  # type: ignore[arg-type]
         ):
             with pytest.raises(TaintError) as caught:
-                attempt()  # type: ignore[no-untyped-call]
+                attempt()
             refused.append(str(caught.value))
         return refused
 
@@ -285,7 +285,7 @@ def test_bulk_verbs_answer_row_for_row(model: Any) -> None:
 def test_map_takes_verbs_of_its_own_run_only() -> None:
     async def script(run: Run) -> None:
         with pytest.raises(TypeError, match="a verb of this run"):
-            run.map(len, pa.table({"x": [1]}))
+            await run.map(len, pa.table({"x": [1]}))
 
     assert play(script).status == "completed"
 
@@ -301,7 +301,7 @@ def test_the_budget_says_what_is_left() -> None:
 
 def test_a_spent_budget_pauses_and_keeps_what_was_answered() -> None:
     async def script(run: Run) -> list[str | None]:
-        return await run.parallel([lambda i=i: run.work(f"{i}") for i in range(9)])
+        return await run.parallel([run.work(f"{i}") for i in range(9)])
 
     result = play(script, model=echo, budget="4agents")
 
@@ -311,7 +311,7 @@ def test_a_spent_budget_pauses_and_keeps_what_was_answered() -> None:
 
 def test_there_is_no_cap_of_1000_agents() -> None:
     async def script(run: Run) -> int:
-        answers = await run.parallel([lambda i=i: run.work(f"{i}") for i in range(3_000)])
+        answers = await run.parallel([run.work(f"{i}") for i in range(3_000)])
         return len({*answers})
 
     result = play(script)

@@ -97,7 +97,7 @@ async def _digest(run: Run, name: str, path: Path, windows: Windows) -> Digested
 
 async def _analyse(run: Run, incident: str, digested: Sequence[Digested]) -> dict[str, Analysis]:
     async def look(piece: Piece, table: pa.Table) -> Analysis:
-        if run.model == "scripted":
+        if run.model == "none":
             return await run.tool(analyse_digest, piece=piece, digest=table)
         text = describe_digest(piece, table, models.LIMIT_CHARS)
         seen = services_seen(piece, table), signs_seen(piece, table)
@@ -137,7 +137,7 @@ async def _refute(
 async def _hear(
     run: Run, incident: str, piece: Piece, table: pa.Table, candidates: list[Candidate]
 ) -> list[Refutation]:
-    if run.model == "scripted":
+    if run.model == "none":
         return await run.tool(refute_all, piece=piece, digest=table, candidates=candidates)
     text = describe_digest(piece, table, models.LIMIT_CHARS)
     said = await run.parallel(

@@ -1,6 +1,7 @@
 """Evidence is recognised by its columns, and what cannot be used is one sentence."""
 
 import pickle
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -25,7 +26,7 @@ from commedia.patterns.recipes.root_cause.evidence import (
 )
 
 
-def table(**columns: list[object]) -> pa.Table:
+def table(**columns: Sequence[object]) -> pa.Table:
     return number_rows(pa.table(columns))
 
 
@@ -46,7 +47,7 @@ LOGS = {"timestamp": [0.0, 9.0], "app": ["a", "b"], "body": ["x", "y"]}
         ({"time": ["2024-05-01"], "what": ["sale began"]}, "events"),
     ],
 )
-def test_the_kind_is_told_by_the_columns(columns: dict[str, list[object]], kind: Kind) -> None:
+def test_the_kind_is_told_by_the_columns(columns: dict[str, Sequence[object]], kind: Kind) -> None:
     assert kind_of(table(**columns)) == kind
 
 
@@ -61,7 +62,7 @@ def test_the_kind_is_told_by_the_columns(columns: dict[str, list[object]], kind:
         [datetime(2024, 5, 1, 10, 0, tzinfo=UTC), datetime(2024, 5, 1, 10, 1, tzinfo=UTC)],
     ],
 )
-def test_times_are_read_as_they_come(times: list[object]) -> None:
+def test_times_are_read_as_they_come(times: Sequence[object]) -> None:
     rows = normalise(
         "m", "metrics", table(time=times, service=["a", "a"], cpu=[1.0, 2.0]), Windows(1714557600.0)
     )
@@ -102,7 +103,13 @@ def test_a_given_baseline_is_the_baseline() -> None:
 
 
 def test_durations_are_read_by_their_unit() -> None:
-    base = {"t_s": [1.0], "trace": ["t"], "span": ["s"], "service": ["a"], "operation": ["o"]}
+    base: dict[str, list[object]] = {
+        "t_s": [1.0],
+        "trace": ["t"],
+        "span": ["s"],
+        "service": ["a"],
+        "operation": ["o"],
+    }
     for name, value in (("duration_us", 2500), ("duration_ms", 2.5), ("duration_s", 0.0025)):
         rows = normalise("s", "spans", table(**base, **{name: [value]}), Windows(0.0))
         assert rows["duration_us"].to_pylist() == [2500]
@@ -134,7 +141,7 @@ def test_an_unreadable_time_is_shown() -> None:
 
 @pytest.mark.parametrize(("times", "window"), [([-100.0], "incident"), ([5.0], "baseline")])
 def test_an_empty_window_is_named(times: list[float], window: str) -> None:
-    rows = normalise("m", "metrics", table(t_s=times, service=["a"], cpu=[1.0]), Windows(0.0))  # type: ignore[arg-type]
+    rows = normalise("m", "metrics", table(t_s=times, service=["a"], cpu=[1.0]), Windows(0.0))
 
     with pytest.raises(EmptyWindowError, match=window):
         check_windows("m", rows)

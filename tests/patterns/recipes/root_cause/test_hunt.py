@@ -1,19 +1,16 @@
 """The hunt on a small system whose fault is known."""
 
-from collections.abc import Callable
-
 import pyarrow as pa
 import pytest
+from outages import look, outage
 
 from commedia.patterns.recipes.root_cause.answers import FAULTS, Fault
 from commedia.patterns.recipes.root_cause.describe import describe
 from commedia.patterns.recipes.root_cause.evidence import Kind
-from commedia.patterns.recipes.root_cause.panel import Witness, analyse, refute
+from commedia.patterns.recipes.root_cause.panel import analyse, refute
 from commedia.patterns.recipes.root_cause.synthesis import hunt
 
 Tables = dict[Kind, pa.Table]
-Make = Callable[..., Tables]
-Look = Callable[[Tables], list[Witness]]
 
 
 def sizes(tables: Tables) -> dict[str, int]:
@@ -22,26 +19,24 @@ def sizes(tables: Tables) -> dict[str, int]:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("service", ["finch", "mole"])
-def test_each_kind_of_fault_is_found_where_it_is(
-    fault: Fault, service: str, world: Make, witnesses: Look
-) -> None:
-    tables = world(fault, service)
+def test_each_kind_of_fault_is_found_where_it_is(fault: Fault, service: str) -> None:
+    tables = outage(fault, service)
 
-    report = hunt(witnesses(tables), sizes(tables))
+    report = hunt(look(tables), sizes(tables))
 
     assert (report.causes[0].service, report.causes[0].kind) == (service, fault)
     assert report.named
 
 
-def test_without_a_fault_nothing_is_named(world: Make, witnesses: Look) -> None:
-    tables = world()
+def test_without_a_fault_nothing_is_named() -> None:
+    tables = outage()
 
-    assert not hunt(witnesses(tables), sizes(tables)).named
+    assert not hunt(look(tables), sizes(tables)).named
 
 
-def test_logs_that_show_nothing_do_not_hurt(world: Make, witnesses: Look) -> None:
-    tables = world("network_delay", "mole")
-    heard = witnesses(tables)
+def test_logs_that_show_nothing_do_not_hurt() -> None:
+    tables = outage("network_delay", "mole")
+    heard = look(tables)
 
     whole = hunt(heard, sizes(tables))
     rest = hunt([witness for witness in heard if witness.kind != "logs"], sizes(tables))
@@ -50,65 +45,61 @@ def test_logs_that_show_nothing_do_not_hurt(world: Make, witnesses: Look) -> Non
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_neither_a_rerun_nor_the_order_of_analysts_changes_the_report(
-    fault: Fault, world: Make, witnesses: Look
-) -> None:
-    tables = world(fault)
-    heard = witnesses(tables)
+def test_neither_a_rerun_nor_the_order_of_analysts_changes_the_report(fault: Fault) -> None:
+    tables = outage(fault)
+    heard = look(tables)
 
     report = hunt(heard, sizes(tables))
 
-    assert report == hunt(witnesses(tables), sizes(tables))
+    assert report == hunt(look(tables), sizes(tables))
     assert report == hunt(heard[::-1], sizes(tables))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_every_cited_row_is_in_the_evidence_of_who_cites_it(
-    fault: Fault, world: Make, witnesses: Look
-) -> None:
-    tables = world(fault)
+def test_every_cited_row_is_in_the_evidence_of_who_cites_it(fault: Fault) -> None:
+    tables = outage(fault)
 
-    for witness in witnesses(tables):
+    for witness in look(tables):
         rows = set(tables[witness.kind]["row"].to_pylist())
         for candidate in analyse(witness).candidates:
             for reference in candidate.rows:
                 name, _, row = reference.partition(":")
                 assert name == witness.name
                 assert int(row) in rows
-    assert hunt(witnesses(tables), sizes(tables)).rejected == ()
+    assert hunt(look(tables), sizes(tables)).rejected == ()
 
 
-def test_who_cannot_see_a_service_weighs_nothing(world: Make, witnesses: Look) -> None:
-    tables = world("return", "finch")
-    logs, _, metrics = witnesses(tables)
+def test_who_cannot_see_a_service_weighs_nothing() -> None:
+    tables = outage("return", "finch")
+    logs, _, metrics = look(tables)
 
     answer = refute(metrics, analyse(logs).candidates[0])
 
     assert (answer.stance, answer.weight) == ("cannot see", 0.0)
 
 
-def test_metrics_contradict_a_processor_that_is_idle(world: Make, witnesses: Look) -> None:
-    tables = world("network_delay", "mole")
-    _, spans, metrics = witnesses(tables)
+def test_metrics_contradict_a_processor_that_is_idle() -> None:
+    tables = outage("network_delay", "mole")
+    _, spans, metrics = look(tables)
     busy = next(c for c in analyse(spans).candidates if c.kind == "cpu_contention")
 
     assert refute(metrics, busy).stance == "contradicts"
 
 
-def test_a_description_fits_its_limit_and_cites_rows(world: Make, witnesses: Look) -> None:
-    for witness in witnesses(world("return", "finch")):
+def test_a_description_fits_its_limit_and_cites_rows() -> None:
+    for witness in look(outage("return", "finch")):
         for limit in (80, 400, 12_000):
             assert len(describe(witness, limit)) <= limit
-    logs = witnesses(world("return", "finch"))[0]
+    logs = look(outage("return", "finch"))[0]
     assert "[logs:" in describe(logs)
 
 
-def test_an_analysis_says_what_it_cannot_show(world: Make, witnesses: Look) -> None:
-    tables = world("return", "finch")
+def test_an_analysis_says_what_it_cannot_show() -> None:
+    tables = outage("return", "finch")
     lone = tables["spans"].filter(
         pa.array([s == "otter" for s in tables["spans"]["service"].to_pylist()])
     )
 
-    spans = witnesses({"spans": lone})[0]
+    spans = look({"spans": lone})[0]
 
     assert any("calls wait" in text for text in analyse(spans).unobserved)

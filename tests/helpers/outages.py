@@ -1,10 +1,8 @@
 """A small system of three services with evidence of its own, into which a test puts one fault."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pyarrow as pa
-import pytest
 
 from commedia.patterns.recipes.root_cause.digests import DIGEST, READ
 from commedia.patterns.recipes.root_cause.evidence import Kind, Windows, normalise, number_rows
@@ -20,7 +18,7 @@ CHAIN = ("otter", "finch", "mole")
 
 
 @dataclass
-class World:
+class Outage:
     """Evidence of a system whose service *at_fault* has *fault* in the last two minutes."""
 
     fault: str = ""
@@ -89,7 +87,7 @@ class World:
 
     def _log(self, at: float, service: str, level: str, message: str, trace: str) -> None:
         row = {"t_s": at, "service": service, "level": level, "message": message, "trace": trace}
-        self.logs.append(row)  # type: ignore[arg-type]
+        self.logs.append(row)
 
 
 def _table(rows: list[dict[str, object]]) -> pa.Table:
@@ -104,13 +102,6 @@ def look(tables: dict[Kind, pa.Table]) -> list[Witness]:
     ]
 
 
-@pytest.fixture
-def world() -> Callable[..., dict[Kind, pa.Table]]:
+def outage(fault: str = "", at_fault: str = "finch") -> dict[Kind, pa.Table]:
     """Make the evidence of one incident."""
-    return lambda fault="", at_fault="finch": World(fault, at_fault).tables()
-
-
-@pytest.fixture
-def witnesses() -> Iterator[Callable[[dict[Kind, pa.Table]], list[Witness]]]:
-    """Look at evidence."""
-    yield look
+    return Outage(fault, at_fault).tables()

@@ -1,0 +1,140 @@
+"""The hunt as a workflow: files in, a report out, on code, on simulated readers, and resumed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+from outages import AT, outage
+
+from commedia.cli.main import run as commedia
+from commedia.patterns.recipes.root_cause.answers import Report
+from commedia.patterns.recipes.root_cause.workflow import root_cause
+from commedia.session import Session
+
+
+@pytest.fixture
+def evidence(tmp_path: Path) -> Callable[..., dict[str, Path]]:
+    def write(fault: str, service: str, *, ending: str = ".parquet") -> dict[str, Path]:
+        paths = {}
+        for name, table in outage(fault, service).items():
+            paths[str(name)] = path = tmp_path / f"{name}{ending}"
+            plain = table.drop_columns(["row"])
+            if ending == ".parquet":
+                pq.write_table(plain, path)
+            elif ending == ".csv":
+                pa.csv.write_csv(plain, path)
+            else:
+                path.write_text("".join(json.dumps(r) + "\n" for r in plain.to_pylist()))
+        return paths
+
+    return write
+
+
+def hunted(paths: dict[str, Path], model: Any = None, **options: Any) -> Report:
+    with Session(model=model, runtime="inline", **options) as session:
+        report = session.run(root_cause, incident="It is slow.", evidence=paths, at=str(AT)).value
+    assert isinstance(report, Report)
+    return report
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".jsonl"])
+def test_a_cause_is_found_in_files_of_any_kind(
+    ending: str, evidence: Callable[..., dict[str, Path]]
+) -> None:
+    report = hunted(evidence("cpu_consumed", "mole", ending=ending))
+
+    assert (report.named, report.causes[0].service, report.causes[0].kind) == (
+        True,
+        "mole",
+        "cpu_consumed",
+    )
+    assert report.causes[0].rows
+
+
+def test_names_of_evidence_are_the_users_own(evidence: Callable[..., dict[str, Path]]) -> None:
+    paths = evidence("exception", "finch")
+    renamed = {"app": paths["logs"], "jaeger": paths["spans"], "prom": paths["metrics"]}
+
+    report = hunted(renamed)
+
+    assert report.causes[0].service == "finch"
+    assert {row.split(":")[0] for row in report.causes[0].rows} <= {"app", "jaeger", "prom"}
+
+
+def test_simulated_readers_answer_in_closed_values_and_cite_rows_that_exist(
+    evidence: Callable[..., dict[str, Path]],
+) -> None:
+    report = hunted(evidence("return", "mole"), "sim:ideal")
+
+    assert report.rejected == ()
+    assert {cause.service for cause in report.causes} <= {"otter", "finch", "mole", "wren"}
+
+
+def test_a_row_that_does_not_exist_is_rejected_by_code(
+    evidence: Callable[..., dict[str, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model is held to rows that exist; what slips through all the same is no evidence."""
+    from commedia.patterns.recipes.root_cause import models
+
+    monkeypatch.setattr(
+        models,
+        "_rows",
+        lambda rows: models._list({"type": "integer", "minimum": 0, "maximum": 10**9}, 3),
+    )
+
+    def liar(row: Any) -> Any:
+        if "candidates" not in row["output_schema"]:
+            return {"stance": "cannot see", "nats": 0, "rows": []}
+        one = {"service": "mole", "kind": "return", "nats": 9, "false_alarm_rate": 0}
+        return {"observed": [], "unobserved": [], "candidates": [{**one, "rows": [10**8]}]}
+
+    report = hunted(evidence("return", "mole"), liar)
+
+    assert report.causes == ()
+    assert len(report.rejected) == 3
+
+
+def test_evidence_that_says_nothing_is_left_out_and_the_rest_decides(
+    evidence: Callable[..., dict[str, Path]], tmp_path: Path
+) -> None:
+    paths = evidence("network_delay", "finch")
+    late = tmp_path / "late.csv"
+    late.write_text("t_s,service,message\n99999,finch,too late\n")
+
+    assert hunted({**paths, "logs": late}).causes[0].service == "finch"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"--at": "whenever"}, "'whenever' is no time"),
+        ({"--baseline": "monday"}, "FROM/TO"),
+        ({"--evidence": "logs=nothing.csv"}, "there is no file"),
+        ({"--evidence": "logs=notes.txt"}, "not .parquet, .csv, .jsonl"),
+        ({"--at": "10"}, "check --at"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_used_is_said_in_a_sentence(
+    change: dict[str, str],
+    sentence: str,
+    evidence: Callable[..., dict[str, Path]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    evidence("return", "mole")
+    monkeypatch.chdir(tmp_path)
+    Path("notes.txt").write_text("hello")
+    options = {"--incident": "slow", "--evidence": "logs=logs.parquet", "--at": str(AT), **change}
+    line = [word for pair in options.items() for word in pair]
+
+    assert commedia(["run", "--runtime", "inline", "root_cause", *line]) == 1
+    shown = capsys.readouterr().err
+    assert sentence in shown
+    assert len(shown.strip().splitlines()) == 1
