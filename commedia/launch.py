@@ -164,11 +164,13 @@ def _why(launch: Launch, finished: Finished) -> str | None:
     match finished.paused:
         case None:
             return None
-        case "budget":
+        case "budget" if finished.tally.overruns:
             return (
-                f"the budget ({launch.budget}) is spent; what was answered is kept; resume with "
-                "a higher --budget"
+                "the server charged more than a call can have taken, so that no budget holds; what "
+                "was answered is kept; resume with higher limits, such as max_tokens"
             )
+        case "budget":
+            return f"{_shortage(launch, finished)}; resume with a higher --budget"
         case "breaker":
             said = CAUSES.get(cause or "", cause or "calls keep failing")
             return f"too many calls in a row failed for one cause: {said}; mend it and resume"
@@ -178,6 +180,17 @@ def _why(launch: Launch, finished: Finished) -> str | None:
             return "it waits for an answer"
         case _:
             return "stopped by the user"
+
+
+def _shortage(launch: Launch, finished: Finished) -> str:
+    short = finished.tally.short
+    if short is None or short[1] == 0:
+        return f"the budget ({launch.budget}) is spent; what was answered is kept"
+    wanted, left = short
+    return (
+        f"the next stage is {wanted:,} agents wide, the budget ({launch.budget}) leaves {left:,}, "
+        "so it was not begun"
+    )
 
 
 def _notes(finished: Finished) -> list[str]:

@@ -28,7 +28,7 @@ class LoopThread:
             with contextlib.suppress(TimeoutError):
                 self.submit(_cancel_others()).result(timeout=5)
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=1)
             if not self._thread.is_alive():
                 self._loop.close()
 

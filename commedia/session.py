@@ -1,7 +1,6 @@
 """The Session: what a user holds. It picks the model and the runtime, and runs what it is given."""
 
 import asyncio
-import contextlib
 import dataclasses
 import functools
 import os
@@ -379,8 +378,7 @@ class Session:
                 if self._driver is None:  # nothing was asked yet
                     future.cancel()
                     raise
-                with contextlib.suppress(KeyboardInterrupt, TimeoutError):
-                    self.interrupt(cancel=cancel)
+                self._thread().submit(self._driver.halt(cancel=cancel))  # nobody waits for it
         return future.result()
 
 

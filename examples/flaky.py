@@ -73,7 +73,8 @@ async def flaky(
         runs: how often an experiment runs them
         rounds: how often to think of more theories, at most
     """
-    source, trials = test.read_text(encoding="utf-8"), list[Trial]()
+    test, trials = test.resolve(), list[Trial]()
+    source = test.read_text(encoding="utf-8")
     failed = await run.tool(failures, test=str(test), settings=[draw(run) for _ in range(runs)])
     if failed in (0, runs):
         return Diagnosis(cause=None, trials=[], ended=f"{failed} of {runs} runs failed: not flaky")

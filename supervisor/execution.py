@@ -1,7 +1,6 @@
 """The desk behind the verbs of one run: its children, its stages, and all that is counted of it."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -87,7 +86,6 @@ class Execution:
         self._halting: set[asyncio.Future[None]] = set()
         self._watches: list[asyncio.Task[None]] = []
         self._noted_at = 0.0
-        self._lock = threading.Lock()
 
     async def open(self) -> None:
         """Open the journal, start the gateway where the model needs one, and begin a first host."""
@@ -185,8 +183,7 @@ class Execution:
         if kind == "phase":
             self._phase = text
         if kind == "branch_failed":
-            with self._lock:
-                self.tally.branches += 1
+            self.tally.branches += 1  # in the workflow's thread alone
         self._log.event(kind, text)
 
     def agents(self, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -309,12 +306,14 @@ class Execution:
         return (self._stages - 1) << _STAGE_SHIFT
 
     def _affordable(self, requests: pa.RecordBatch) -> int:
-        """Return how many agents the budget admits: what simulated ones cost is known later."""
-        left = self._purse.calls_left()
-        rows = int(requests.num_rows)
-        if self._gateway is None and self._purse.is_spent:
-            return 0
-        return rows if left is None else min(rows, max(left - self._underway(), 0))
+        """Return how many agents the budget admits: all that were asked for at once, or none."""
+        left, rows = self._purse.calls_left(), int(requests.num_rows)
+        if left is None:
+            return 0 if self._gateway is None and self._purse.is_spent else rows
+        left = max(left - self._underway(), 0)
+        if rows > left:
+            self.tally.short = (rows, left)
+        return rows if rows <= left else 0
 
     def _underway(self) -> int:
         return sum(stage.requests.num_rows - stage.answered for stage in self._open)

@@ -99,7 +99,8 @@ class Tally:
     """What a run's calls came to. *calls* were sent; *missing* counts rows without an answer.
 
     *reused* answers were paid for in an earlier life, *asked* calls were made in this one;
-    *branches* counts those that raised.
+    *branches* counts those that raised. *short* says how many agents were asked for at once, and
+    how many of them the budget left.
     """
 
     calls: int = 0
@@ -122,6 +123,7 @@ class Tally:
     unsettled: list[str] = field(default_factory=list)
     branches: int = 0
     agents: int = 0
+    short: tuple[int, int] | None = None
 
     def lose(self, lost: Mapping[str, int]) -> None:
         """Count agents without an answer, by their status."""

@@ -172,6 +172,6 @@ def _replace(file: Path, data: bytes) -> None:
     try:
         beside.write_bytes(data)
         beside.replace(file)
-    except OSError:
+    except OSError as error:
         beside.unlink(missing_ok=True)
-        raise
+        raise OSError(error.errno, error.strerror, str(file)) from error  # it may not name it

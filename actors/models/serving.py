@@ -153,7 +153,7 @@ class _Said:
 def serve_app(world: World, *, log: TextIO | None = None, latency_s: float = 0.0) -> Starlette:
     """Return the ASGI app; each message takes *latency_s*.
 
-    *log* takes one JSON line a message request: id, status, usage.
+    *log* takes one JSON line a message request: id, status, usage, and a hash of what was asked.
     """
     server = _Server(world, log, latency_s)
     routes = [
@@ -175,8 +175,10 @@ class _Server:
         """Answer `POST /v1/messages`."""
         request.state.is_logged = True
         data = await _body(request)
+        spec = request.headers.get(CALL_SPEC_HEADER)
+        request.state.digest = blake2b(f"{spec}".encode() + data, digest_size=16).hexdigest()
         asked = _checked(data)
-        said = self._said(request.headers.get(CALL_SPEC_HEADER), asked, data)
+        said = self._said(spec, asked, data)
         text, tokens_out, stop = said.text, said.tokens, "end_turn"
         if said.is_refusal:
             stop = "refusal"
@@ -189,7 +191,7 @@ class _Server:
         if self._latency_s:
             await asyncio.sleep(self._latency_s)
         request_id = _request_id()
-        self._note(request_id, 200, usage)
+        self._note(request, request_id, 200, usage)
         body = {
             "id": request_id.replace("req_", "msg_"),
             "type": "message",
@@ -235,7 +237,7 @@ class _Server:
         said = str(error.detail) if isinstance(error, HTTPException) else "internal error"
         request_id = _request_id()
         if getattr(request.state, "is_logged", False):
-            self._note(request_id, status, None)
+            self._note(request, request_id, status, None)
         kind = _KINDS.get(status, "api_error" if status >= 500 else "invalid_request_error")
         body = {"type": "error", "error": {"type": kind, "message": said}, "request_id": request_id}
         return JSONResponse(body, status, headers={"request-id": request_id})
@@ -251,9 +253,12 @@ class _Server:
         except UsageError as error:
             raise HTTPException(400, f"{CALL_SPEC_HEADER}: {error}") from None
 
-    def _note(self, request_id: str, status: int, usage: Mapping[str, int] | None) -> None:
+    def _note(
+        self, request: HttpRequest, request_id: str, status: int, usage: Mapping[str, int] | None
+    ) -> None:
         if self._log is not None:
-            line = {"id": request_id, "status": status, "usage": usage}
+            digest = getattr(request.state, "digest", None)
+            line = {"id": request_id, "status": status, "usage": usage, "digest": digest}
             self._log.write(json.dumps(line) + "\n")
             self._log.flush()
 

@@ -112,7 +112,9 @@ class InlineRuntime:
     def kill(self, ref: Ref) -> None:
         """End the actor at *ref* at once, as a crash would."""
         assert isinstance(ref, InlineRef)
-        self._cells[ref.number].fall()
+        cell = self._cells.get(ref.number)
+        if cell is not None:  # else it was stopped before
+            cell.fall()
 
 
 @dataclass(slots=True)

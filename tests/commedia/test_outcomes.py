@@ -23,7 +23,7 @@ ASKED = Path(__file__).with_name("asked.log")
 
 def heard(row):
     with ASKED.open("a") as log:
-        log.write(row["prompt"] + "\\n")
+        log.write(" ".join(row["prompt"].split()) + "\\n")
 
 def echo(row):
     heard(row)

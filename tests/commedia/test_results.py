@@ -28,6 +28,7 @@ IN_ORDER = pa.RecordBatch.from_pydict(
         "rank_low": [1.0, 1.0],
         "rank_high": [1.0, 2.0],
         "comparisons": [4, 5],
+        "p_best": [0.9, 0.1],
     },
     STANDING,
 )

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -201,7 +201,11 @@ def test_time_and_chance_are_the_same_again() -> None:
 async def long_wait(run: Run) -> float:
     """Wait for long between two questions to the user."""
     began = run.now()
-    await run.parallel([partial(run.sleep, 3600.0), partial(run.ask, "Go on?")])
+    asked: list[Callable[[], Coroutine[Any, Any, Any]]] = [
+        partial(run.sleep, 3600.0),
+        partial(run.ask, "Go on?"),
+    ]
+    await run.parallel(asked)
     return run.now() - began
 
 

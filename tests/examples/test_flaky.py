@@ -10,7 +10,8 @@ from shown import held
 FLAKY, WORLD = held("flaky.py", "flaky"), held("flaky.py", "WORLD")
 CAUSE, KNOBS, PROMPT = (held("flaky.py", name) for name in ("CAUSE", "KNOBS", "PROMPT"))
 TEST = FLAKY.parameters[0].default
-RUNS = 5
+RUNS = 4
+"""Few, because each is a process."""
 
 pytestmark = pytest.mark.filterwarnings("ignore:run .* is degraded")
 
@@ -19,7 +20,7 @@ def theory(knob: str, because: str = "so it seems") -> dict[str, str]:
     return {"knob": knob, "because": because}
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [1, 5])
 def test_the_planted_cause_holds_and_nothing_else(seed: int) -> None:
     result = play(FLAKY, TEST, RUNS, model="sim:sonnet", world=WORLD, seed=seed)
     found = result.value

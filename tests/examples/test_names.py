@@ -5,10 +5,11 @@ from statistics import fmean
 from typing import Any
 
 import pytest
-from runs import Row, play
+from runs import UPHELD, Row, play
 from shown import held
 
 from commedia import Preference
+from commedia.patterns.generate_and_filter import WAYS
 
 NAMES, WORLD = held("names.py", "names"), held("names.py", "WORLD")
 GOOD = held("names.py", "GOOD").split()
@@ -18,48 +19,51 @@ pytestmark = pytest.mark.filterwarnings("ignore:run .* is degraded")
 
 
 def test_most_of_three_names_are_among_the_worlds_five_best() -> None:
-    found = [play(NAMES, model="sim:sonnet", world=WORLD, seed=n).value for n in range(6)]
+    found = [play(NAMES, model="sim:sonnet", world=WORLD, seed=n).value for n in range(5)]
 
     assert all(len(set(names)) == 3 for names in found)
     assert fmean(len({*names} & {*GOOD[:5]}) for names in found) >= 2
     assert fmean(len({*names} & UNFIT) for names in found) < 0.75
 
 
-def test_a_name_is_typed_with_ease_whatever_the_verifiers_say() -> None:
-    """An ideal agent thinks of every name of the world, and what code can refuse comes no further.
+def test_what_code_can_refuse_no_agent_looks_at() -> None:
+    """Ideal agents think of every name of the world, and verify those that can be typed."""
+    result = play(NAMES, "sorts", len(WORLD.things), world=WORLD)
 
-    It is refused before an agent looks at it: there are as many verifiers as the rest needs.
-    """
-    result = play(NAMES, world=WORLD)
-
-    assert result.value[0] in GOOD[:3]
     assert len({*result.value} & {*GOOD[:5]}) >= 2
+    assert not {*result.value} & UNFIT
     assert result.agents == 6 + 3 * len([thing for thing in WORLD.things if thing.id.isalpha()])
 
 
 def test_names_are_had_filtered_and_put_in_order_by_these_calls() -> None:
-    roles: list[str] = []
-    had = {"best": ["Podium", "sort"], "most": ["podium", "rank2000"], "simplest": ["ladder"]}
+    """One of six agents has no answer: what is made of the others' says so."""
+    asked: list[Row] = []
+    ideas = {WAYS[0]: ["Podium", "sort"], WAYS[1]: ["podium", "rank2000"], WAYS[2]: ["ladder"]}
 
     def model(row: Row) -> Any:
-        roles.append(row["role"])
+        asked.append(row)
         if row["role"] == "judge":
-            return Preference(order=tuple(sorted(range(len(row["items"])), key=_shown(row).index)))
+            typed = ["podium", "sort", "ladder"]
+            first, second = (name for name in re.findall(r"\w+", row["prompt"]) if name in typed)
+            return Preference(order=(0, 1) if first < second else (1, 0))
         if row["role"] == "verifier":
-            word = "refuted" if "\nsort\n" in row["prompt"] else "upheld"
-            return {"verdict": word, "reason": "", "evidence": []}
-        if "usual assumption" in row["prompt"]:
+            is_taken = "<claim>\nsort\n</claim>" in row["prompt"]
+            return {**UPHELD, "verdict": "refuted" if is_taken else "upheld"}
+        if WAYS[5] in row["prompt"]:
             raise TimeoutError
-        return {"value": next((had[way] for way in had if f" {way}" in row["prompt"][-70:]), [])}
+        return {"value": next((had for way, had in ideas.items() if way in row["prompt"]), [])}
 
     result = play(NAMES, "paints", 2, model=model)
 
     assert result.value == ["ladder", "podium"]
     assert (result.status, result.missing) == ("degraded", {"failed": 1})
-    assert [roles.count(role) for role in ("worker", "verifier")] == [6, 9]
-    assert set(roles[-3:]) == {"judge"}
+    roles = [row["role"] for row in asked]
+    assert roles == ["worker"] * 6 + ["verifier"] * 9 + ["judge"] * roles.count("judge")
+    assert all("paints" in row["prompt"] for row in asked)
 
 
-def _shown(row: Row) -> list[str]:
-    texts = re.findall(r">\n([a-z]+)\n</", row["prompt"])
-    return sorted(texts, key=texts.index)
+def test_of_no_name_that_holds_up_there_is_none() -> None:
+    def model(row: Row) -> Any:
+        return {"value": ["sort"]} if row["role"] == "worker" else {**UPHELD, "verdict": "refuted"}
+
+    assert play(NAMES, model=model).value == []

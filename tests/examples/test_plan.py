@@ -1,6 +1,5 @@
 """A plan's weaknesses are found by the reader who should; what was not heard is said."""
 
-import json
 from typing import Any
 
 import pytest
@@ -59,10 +58,9 @@ def test_three_readers_are_checked_and_heard_by_these_calls() -> None:
     assert review.objections == {"investor": ["too dear"], "competitor": ["easy to copy"]}
     assert review.review == ["Raise the price.", "Find what is your own."]
     assert [why.partition(":")[0] for why in review.missing] == ["customer", "undecided"]
-    assert (result.status, result.missing) == ("degraded", {"failed": 1, "abstained": 3})
+    assert (result.status, result.missing) == ("degraded", {"failed": 1 + 3})
     assert len(asked) == 3 + 4 * 3 + 1
     assert "investor: too dear" in asked[-1]
-    assert json.dumps(review.missing).isascii()
 
 
 def test_a_plan_without_a_weakness_is_told_so() -> None:

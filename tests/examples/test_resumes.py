@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:run .* is degraded")
 
 
 def test_the_best_ten_are_invited_and_planted_misfits_are_turned_down() -> None:
-    found = [play(RESUMES, model="sim:sonnet", world=WORLD, seed=n).value for n in range(6)]
+    found = [play(RESUMES, model="sim:sonnet", world=WORLD, seed=n).value for n in range(5)]
 
     assert all(len(each.invited) == len(set(each.invited)) == 10 for each in found)
     assert fmean(len({*each.invited} & BEST) for each in found) >= 8
@@ -69,7 +69,7 @@ def test_the_users_rubric_ranks_and_checks_and_who_is_turned_down_makes_room(fil
     assert [doubt.id for doubt in found.doubted] == ["ann", "bob"]
     assert found.doubted[1].why == ["no shoes"] * 3
     assert "failed (TimeoutError)" in found.doubted[0].why[0]
-    assert (result.status, result.missing) == ("degraded", {"abstained": 3})
+    assert (result.status, result.missing) == ("degraded", {"failed": 3})
     assert [row["role"] for row in asked].count("verifier") == 4 * 3
 
 

@@ -1,6 +1,6 @@
 """Claims face verifiers: who abstains never refutes, and what nobody decided is never dropped."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -49,7 +49,7 @@ def test_the_rules_count_only_those_that_did_not_abstain(
     assert polled(word).upheld("veto") is veto
 
 
-def by_lens(answers: dict[str, Sequence[str]]) -> Any:
+def by_lens(answers: Mapping[str, Sequence[str]]) -> Any:
     """A model that rules on each claim by the lens it looks through: `-` fails the call."""
 
     def model(row: Row) -> Any:

@@ -131,10 +131,15 @@ def test_what_failed_before_is_told_to_the_model_and_kept() -> None:
     model = synthesist()
 
     async def script(run: Run) -> Synthesis[Any]:
-        items = await run.parallel([lambda: run.now() / 0, run.work("a")], on_error="collect")
+        items = await run.parallel([run.work("b"), run.work("a")], on_error="collect")
         return await reconcile(run, items, "Sum up.")
 
-    found = play(script, model=lambda row: "x" if row["prompt"] == "a" else model(row)).value
+    def answer(row: Row) -> Any:
+        if row["prompt"] == "b":
+            raise ValueError("not today")
+        return "x" if row["prompt"] == "a" else model(row)
+
+    found = play(script, model=answer).value
 
     assert found.missing == 1
     assert "1 more were asked for and failed" in model.asked[0]

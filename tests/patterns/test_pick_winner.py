@@ -59,9 +59,9 @@ def test_what_cannot_be_told_apart_is_not_asked_about(texts: Sequence[str]) -> N
 
 
 def test_chances_of_being_the_best_are_shares_of_one_and_mostly_honest() -> None:
-    """Over 40 little tournaments, the winner is as often truly the best as it is said to be."""
+    """Over 60 little tournaments, the winner is as often truly the best as it is said to be."""
     question, said, right = Question("graded"), [], []
-    for seed in range(40):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         truth = 1.8 * rng.standard_normal(6)
         ranking = PosteriorRanking(6, question, target=1.0, seed=seed)
@@ -77,7 +77,7 @@ def test_chances_of_being_the_best_are_shares_of_one_and_mostly_honest() -> None
         said.append(standing.column("p_best")[0].as_py())
         right.append(standing.column("item")[0].as_py() == np.argmax(truth))
 
-    assert np.mean(said) == pytest.approx(np.mean(right), abs=0.12)
+    assert np.mean(said) == pytest.approx(np.mean(right), abs=0.15)
     assert np.mean(right) > 0.6
 
 

@@ -300,13 +300,24 @@ def test_the_budget_says_what_is_left() -> None:
 
 
 def test_a_spent_budget_pauses_and_keeps_what_was_answered() -> None:
-    async def script(run: Run) -> list[str | None]:
-        return await run.parallel([run.work(f"{i}") for i in range(9)])
+    async def script(run: Run) -> list[str]:
+        return [await run.work(f"{i}") for i in range(9)]
 
     result = play(script, model=echo, budget="4agents")
 
     assert (result.status, result.calls) == ("paused", 4)
-    assert "higher --budget" in str(result.why)
+    assert "is spent; what was answered is kept; resume with a higher --budget" in str(result.why)
+
+
+def test_a_stage_that_cannot_fit_the_budget_does_not_begin() -> None:
+    async def script(run: Run) -> list[str | None]:
+        await run.work("first")
+        return await run.parallel([run.work(f"{i}") for i in range(9)])
+
+    result = play(script, model=echo, budget="4agents")
+
+    assert (result.status, result.calls) == ("paused", 1)
+    assert "9 agents wide, the budget (4agents) leaves 3" in str(result.why)
 
 
 def test_there_is_no_cap_of_1000_agents() -> None:

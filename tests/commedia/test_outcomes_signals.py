@@ -1,0 +1,178 @@
+"""Ctrl-C pauses, twice takes back, three times ends; SIGTERM ends in good order."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commedia.cli.main import run as commedia
+from commedia.supervisor.store import find_run
+
+ENTRY = [sys.executable, "-c", "import sys; from commedia.cli.main import main; sys.exit(main())"]
+FLOW = """
+import asyncio
+import time
+from functools import partial
+from pathlib import Path
+from commedia import Run, workflow
+
+HERE = Path(__file__).parent
+
+def heard(row):
+    with (HERE / "asked.log").open("a") as log:
+        log.write(row["prompt"] + "\\n")
+
+async def patient(row):
+    heard(row)
+    while not (HERE / "go").exists():
+        await asyncio.sleep(0.01)
+    return row["prompt"].upper()
+
+def wedged(row):
+    heard(row)
+    time.sleep(60)
+
+@workflow
+async def flow(run: Run):
+    said = await run.parallel([partial(run.work, f"part {n}") for n in range(3)])
+    return [*said, await run.work("the end")]
+"""
+DEADLINE_S = 30.0
+
+
+class Driven:
+    """The command in a process of its own, which is sent signals."""
+
+    def __init__(self, folder: Path, model: str) -> None:
+        self.folder, self.file = folder, folder / "flow.py"
+        self.file.write_text(FLOW)
+        named = ["--model", f"{self.file}:{model}", "--runtime", "inline", "-q"]
+        self.process = subprocess.Popen(
+            [*ENTRY, "run", *named, str(self.file)], stderr=subprocess.PIPE, text=True
+        )
+
+    def wait_until_asked(self, count: int) -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while len(self.asked) < count:
+            assert time.monotonic() < deadline
+            assert self.process.poll() is None
+            time.sleep(0.01)
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def stay(self) -> None:
+        """Check that the command goes on for now."""
+        with pytest.raises(subprocess.TimeoutExpired):
+            self.process.wait(0.3)
+
+    def go(self) -> None:
+        """Let the model answer."""
+        (self.folder / "go").touch()
+
+    def end(self) -> tuple[int, str]:
+        _, err = self.process.communicate(timeout=DEADLINE_S)
+        assert "Traceback" not in err
+        return self.process.returncode, err
+
+    @property
+    def asked(self) -> list[str]:
+        log = self.folder / "asked.log"
+        return log.read_text().splitlines() if log.exists() else []
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return find_run("last").data
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Iterator[Any]:
+    started: list[Driven] = []
+
+    def start(model: str) -> Driven:
+        started.append(Driven(tmp_path, model))
+        return started[-1]
+
+    yield start
+    for driven in started:
+        driven.process.kill()
+        driven.process.wait()
+
+
+def resumed(driven: Driven, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    driven.go()
+    model = f"{driven.file}:patient"
+    assert commedia(["resume", "last", "--model", model, "--runtime", "inline", "--json"]) == 0
+    said: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert said["value"] == ["PART 0", "PART 1", "PART 2", "THE END"]
+    return said
+
+
+def test_ctrl_c_keeps_what_is_in_flight(drive: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    driven = drive("patient")
+    driven.wait_until_asked(3)
+    driven.send(signal.SIGINT)
+    driven.stay()
+    driven.go()
+    code, err = driven.end()
+
+    assert (code, driven.data["status"]) == (130, "interrupted")
+    assert f"go on with: commedia resume {driven.data['run_id']}" in err
+    assert len(driven.asked) == 3
+    said = resumed(driven, capsys)
+    assert (said["reused"], said["asked"], said["unsettled"]) == (3, 1, [])
+
+
+def test_a_second_ctrl_c_takes_it_back(drive: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """It may have been charged, so it is listed."""
+    driven = drive("patient")
+    driven.wait_until_asked(3)
+    driven.send(signal.SIGINT)
+    driven.stay()
+    driven.send(signal.SIGINT)
+    code, _ = driven.end()
+
+    assert (code, driven.data["status"]) == (130, "interrupted")
+    said = resumed(driven, capsys)
+    assert (said["reused"], said["asked"], len(said["unsettled"])) == (0, 4, 3)
+
+
+def test_a_third_ctrl_c_ends_what_does_not_listen(drive: Any) -> None:
+    driven = drive("wedged")
+    driven.wait_until_asked(1)
+    for _ in range(2):
+        driven.send(signal.SIGINT)
+        driven.stay()
+    driven.send(signal.SIGINT)
+
+    assert driven.end()[0] == 130
+
+
+def test_a_termination_leaves_a_run_that_goes_on(
+    drive: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    driven = drive("patient")
+    driven.wait_until_asked(3)
+    driven.send(signal.SIGTERM)
+    code, err = driven.end()
+
+    assert (code, err, driven.data["status"]) == (143, "", "interrupted")
+    assert len(resumed(driven, capsys)["unsettled"]) == 3
+
+
+def test_a_killed_run_says_so_and_goes_on(drive: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    driven = drive("patient")
+    driven.wait_until_asked(3)
+    driven.send(signal.SIGKILL)
+    driven.end()
+
+    assert driven.data["status"] == "running"
+    assert commedia(["stop", "last"]) == 2
+    assert "is not running" in capsys.readouterr().err
+    assert len(resumed(driven, capsys)["unsettled"]) == 3
