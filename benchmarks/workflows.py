@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 
-from . import laws, patterns_bench
+from . import laws, patterns
 from .command import folder
 from .incidents import incidents
 from .rows import Row, render
@@ -24,14 +24,14 @@ Section = Callable[[], list[Row]]
 
 def stop_rules() -> list[Row]:
     """SIMULATED: 20 findings of mixed detectability, each stop rule beside fixed passes."""
-    settings = patterns_bench.Settings()
-    parts = (patterns_bench.stops, patterns_bench.grounds, patterns_bench.estimates)
+    settings = patterns.Settings()
+    parts = (patterns.stops, patterns.grounds, patterns.estimates)
     return [row for part in parts for row in part(settings)]
 
 
 def verification() -> list[Row]:
     """SIMULATED: 400 claims, verifiers of the author's family and of another: n = 1, 3, 5."""
-    return patterns_bench.verification(patterns_bench.Settings())
+    return patterns.verification(patterns.Settings())
 
 
 SECTIONS: dict[str, Section] = {

@@ -49,7 +49,7 @@ CLUMSY = "text-ranking-tool rank2000 ai_sorter order.it"
 WORLD = World(
     [
         *(Thing(name, pool="names", utility=4 - 0.35 * n) for n, name in enumerate(GOOD.split())),
-        *(Thing(name, pool="names", utility=3, holds=False) for name in TAKEN.split()),
-        *(Thing(name, pool="names", utility=3, holds=False) for name in CLUMSY.split()),
+        *(Thing(name, pool="names", utility=2, holds=False) for name in TAKEN.split()),
+        *(Thing(name, pool="names", utility=2, holds=False) for name in CLUMSY.split()),
     ]
 )

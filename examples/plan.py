@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from commedia import Results, Run, Thing, World, workflow
+from commedia import Run, Thing, World, workflow
 from commedia.patterns import synthesize, verify_adversarially
 
 READERS = {
@@ -33,12 +33,16 @@ points, the most dangerous first, each with what to change. Merge objections tha
 
 
 class Review(BaseModel):
-    """What each reader objects to, as far as it holds up, and a review made of it."""
+    """What each reader objects to, and a review made of it.
+
+    *doubted* is what verifiers refuted, or could not check: it is not in the review, and not lost.
+    *silent* are readers who had no answer.
+    """
 
     objections: dict[str, list[str]]
+    doubted: dict[str, list[str]]
+    silent: list[str]
     review: list[str]
-    missing: list[str]
-    """Readers without an answer, and objections that nobody could check."""
 
 
 @workflow
@@ -53,21 +57,24 @@ async def plan(
     """
     text, readers = file.read_text(encoding="utf-8"), list(READERS)
 
-    async def criticise(reader: str) -> Results[str]:
+    async def criticise(reader: str) -> tuple[list[str], list[str]]:
         prompt = PROMPT.format(reader=reader, who=READERS[reader], plan=text)
         said = await run.work(prompt, output=list[str], task="find", about=reader)
-        return await verify_adversarially(run, said, RUBRIC.format(plan=text), votes=votes)
+        sound = await verify_adversarially(run, said, RUBRIC.format(plan=text), votes=votes)
+        return list(sound), [claim for claim in said if claim not in sound]
 
     with run.phase("Criticise"):  # a reader's objections are checked while another still reads
         critics = [partial(criticise, reader) for reader in readers]
         heard = await run.parallel(critics, on_error="collect")
-    objections = {readers[n]: list(found) for n, found in zip(heard.places, heard, strict=True)}
-    missing = [f"{readers[lost.place]}: {lost.why}" for lost in heard.failed]
-    missing += [lost.why for found in heard for lost in found.failed]
+    who = [readers[place] for place in heard.places]
+    objections = {reader: sound for reader, (sound, _) in zip(who, heard, strict=True)}
+    doubted = {reader: rest for reader, (_, rest) in zip(who, heard, strict=True)}
+    silent = [reader for reader in readers if reader not in who]
+
     with run.phase("Review"):
-        items = [f"{reader}: {claim}" for reader in objections for claim in objections[reader]]
+        items = [f"{reader}: {claim}" for reader, sound in objections.items() for claim in sound]
         review = await synthesize(run, items, REVIEW, output=list[str])
-    return Review(objections=objections, review=review, missing=missing)
+    return Review(objections=objections, doubted=doubted, silent=silent, review=review)
 
 
 # What is true of plan.md where the readers are simulated: what each can find, and what only looks

@@ -2,7 +2,7 @@
 
 import pytest
 
-from commedia.benchmarks.patterns_bench import Quality, Settings, main, stops
+from commedia.benchmarks.patterns import Quality, Settings, main, stops
 
 
 def test_a_section_is_printed_with_its_rows(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """A plan's weaknesses are found by the reader who should; what was not heard is said."""
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -18,7 +19,9 @@ def test_planted_weaknesses_are_found_each_by_the_reader_who_should() -> None:
     for reader, planted in PLANTED.items():
         found = [len({*each.objections[reader]} & {*planted}) for each in heard]
         assert sum(found) >= 0.75 * len(planted) * len(heard), reader
-        assert min(found) >= 1
+    for each, (reader, planted) in product(heard, PLANTED.items()):
+        said = {*each.objections[reader], *each.doubted[reader]}
+        assert len(said & {*planted}) >= 3, "what a reader said is kept, whatever verifiers think"
     wrong = [len({*e.objections[r]} & {*said}) for e in heard for r, said in ANSWERED.items()]
     assert sum(wrong) <= 0.25 * 6 * len(heard)
 
@@ -30,7 +33,7 @@ def test_a_reader_says_only_what_that_reader_sees_and_all_of_it_is_in_the_review
         reader: {*planted} for reader, planted in PLANTED.items()
     }
     expected = [f"{r}: {claim}" for r, said in heard.objections.items() for claim in said]
-    assert (heard.review, heard.missing) == (expected, [])
+    assert (heard.review, heard.silent) == (expected, [])
 
 
 def test_three_readers_are_checked_and_heard_by_these_calls() -> None:
@@ -57,7 +60,8 @@ def test_three_readers_are_checked_and_heard_by_these_calls() -> None:
 
     assert review.objections == {"investor": ["too dear"], "competitor": ["easy to copy"]}
     assert review.review == ["Raise the price.", "Find what is your own."]
-    assert [why.partition(":")[0] for why in review.missing] == ["customer", "undecided"]
+    assert review.doubted == {"investor": ["wrong"], "competitor": ["unchecked"]}
+    assert review.silent == ["customer"]
     assert (result.status, result.missing) == ("degraded", {"failed": 1 + 3})
     assert len(asked) == 3 + 4 * 3 + 1
     assert "investor: too dear" in asked[-1]
@@ -73,4 +77,4 @@ def test_a_plan_without_a_weakness_is_told_so() -> None:
     review = play(PLAN, model=model).value
 
     assert set(review.objections) == {"investor", "customer", "competitor"}
-    assert (review.review, review.missing) == (["Nobody objects."], [])
+    assert (review.review, review.silent) == (["Nobody objects."], [])

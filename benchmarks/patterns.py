@@ -1,4 +1,4 @@
-"""The patterns' benchmark: `python -m commedia.benchmarks.patterns_bench` prints every figure.
+"""The patterns' benchmark: `python -m commedia.benchmarks.patterns` prints every figure.
 
 Simulated agents only, in worlds whose truth is known. Exits 1 when a bar is missed.
 """
@@ -263,7 +263,7 @@ SECTIONS: Final[dict[str, Section]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the sections asked for; return 1 when a bar is missed."""
-    parser = argparse.ArgumentParser("python -m commedia.benchmarks.patterns_bench")
+    parser = argparse.ArgumentParser("python -m commedia.benchmarks.patterns")
     parser.add_argument("--only", help=f"some of {', '.join(SECTIONS)}, separated by commas")
     parser.add_argument("--seeds", type=int, default=10)
     chosen = parser.parse_args(arguments)
