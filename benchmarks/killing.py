@@ -1,19 +1,25 @@
-"""Runs in processes of their own that are killed hard and resumed, and counted from outside."""
+"""Runs that are killed hard and resumed, in processes of their own, and counted from outside."""
 
 import json
 import os
 import subprocess
+import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from ..models import model_of
+from ..session import Session
 from ..supervisor.charges import CHARGES
+from ..supervisor.children import Intensity
 from ..supervisor.diary import DIARY
 from ..supervisor.journal import scan
-from .command import ENTRY, environment
+from ..workflows import find_workflow
+from .command import ENTRY, environment, folder
 
 LOG: Final = "COMMEDIA_ASKED_LOG"
 """Names the file in which the counting model keeps account of what it is asked."""
@@ -29,6 +35,7 @@ from pathlib import Path
 
 from commedia.actors.answers import answer_schema
 from commedia.actors.models.sampling import sample
+from commedia.actors.models.wire import Attempt
 from commedia.actors.questions import Question
 from commedia.actors.simulation.keyed import text_key
 from commedia.supervisor.charges import Identity
@@ -39,6 +46,8 @@ async def counted(row):
     with Path(os.environ["COMMEDIA_ASKED_LOG"]).open("a") as log:
         log.write(f"{Identity.of(row).path}\\n")
     await asyncio.sleep(0.02 + int(digest[:2], 16) / 255 * 0.06)
+    if row["max_tokens"] == 1:
+        return Attempt("truncated")
     if row["role"] == "judge":
         schema = answer_schema(Question.parse(row["task"]))
     elif row["output_schema"] is None:
@@ -48,8 +57,9 @@ async def counted(row):
     return sample(schema, text_key(digest))
 '''
 
-Runtime = Literal["inline", "ray"]
-_PATIENCE_S: Final = 60.0
+RuntimeKind = Literal["inline", "ray"]
+PATIENCE_S: Final = 120.0
+IN_FLIGHT: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +67,52 @@ class Flow:
     """A workflow as the command line takes it: what to run, and its own arguments."""
 
     target: str
-    args: tuple[str, ...] = ()
+    args: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """Its name without its place."""
         return self.target.rpartition(":")[2]
 
+    @property
+    def words(self) -> list[str]:
+        """What is written behind `commedia run`."""
+        pairs = [(f"--{name}", str(value)) for name, value in self.args.items()]
+        return [self.target, *(word for pair in pairs for word in pair)]
+
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """Who plays the agents: what `run` is told, and the file that says what they were asked."""
+    """Who plays the agents, and the file that says what they were asked."""
 
-    options: tuple[str, ...]
+    model: str
+    base_url: str | None = None
+    budget: str | None = None
     log: Path | None = None
 
+    @property
+    def words(self) -> list[str]:
+        """What `commedia run` is told."""
+        told = {"--model": self.model, "--base-url": self.base_url, "--budget": self.budget}
+        pairs = [(name, value) for name, value in told.items() if value is not None]
+        return [*(word for pair in pairs for word in pair), "--in-flight", str(IN_FLIGHT)]
+
     def asked(self) -> list[str]:
-        """Return what was asked so far: a path, or a server's digest of a request, a line."""
+        """Return what was asked so far: a path, or a server's hash of a request, a line."""
         if self.log is None or not self.log.exists():
             return []
         return [_name_of(line) for line in self.log.read_text().splitlines()]
+
+    def session(self, runtime: RuntimeKind) -> Session:
+        """Return a session with this player, whose children may die often."""
+        return Session(
+            model=model_of(self.model),
+            base_url=self.base_url,
+            budget=self.budget,
+            runtime=runtime,
+            in_flight=IN_FLIGHT,
+            intensity=Intensity(100, 60.0),
+        )
 
 
 @dataclass(slots=True)
@@ -84,12 +120,17 @@ class Chain:
     """A run that was killed again and again, and then came to its end."""
 
     said: dict[str, Any] = field(default_factory=dict)
-    code: int = -1
+    code: int = 0
     kills: int = 0
     asked: Counter[str] = field(default_factory=Counter)
     """How often each call was asked, over all lives."""
     finished_again: list[str] = field(default_factory=list)
     """Calls that were asked although their answer was on disk."""
+
+    @property
+    def value(self) -> Any:  # Any: JSON
+        """What the workflow returned."""
+        return self.said["value"]
 
     @property
     def repeats(self) -> int:
@@ -101,34 +142,55 @@ class Chain:
         """How many calls the run says were in flight at a kill."""
         return len(self.said["unsettled"])
 
+    def take_in(self, asked: Sequence[str], finished: set[str]) -> None:
+        """Count what was *asked* in one life, at whose beginning answers were on disk."""
+        self.asked.update(asked)
+        self.finished_again += [call for call in asked if call in finished]
+
 
 def counting_model(place: Path) -> Player:
     """Write the counting model into *place*, and return who plays with it."""
     model, log = place / "model.py", place / "asked.log"
     model.write_text(MODEL)
     os.environ[LOG] = str(log)  # for every process from here on
-    return Player(("--model", f"{model}:counted", "--in-flight", "8"), log)
+    return Player(f"{model}:counted", log=log)
+
+
+@contextmanager
+def served_model(place: Path, *, latency_s: float = 0.05) -> Iterator[Player]:
+    """Run `commedia serve` in another process, with a log; yields who plays through it."""
+    log = place / "served.jsonl"
+    options = ["--model", "sim:ideal", "--latency", str(latency_s), "--port", "0"]
+    command = [*ENTRY, "serve", *options, "--log", str(log)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+    assert server.stdout is not None
+    try:
+        address = server.stdout.readline().strip()
+        yield Player("claude-haiku-5-5", address, "50M", log)
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
 
 
 def killed(
-    flow: Flow, player: Player, moments: Sequence[float], *, runtime: Runtime = "inline"
+    flow: Flow, player: Player, moments: Sequence[float], *, runtime: RuntimeKind = "inline"
 ) -> Chain:
     """Run *flow*, kill its driver after each of *moments* (seconds of work in all), and end it."""
     env, chain = environment(), Chain()
-    told = len(player.asked())
-    options = ("--runtime", runtime, "--json", "-q")
-    command = [*ENTRY, "run", *player.options, *options, flow.target, *flow.args]
-    finished = set[str]()
+    told, finished = len(player.asked()), set[str]()
+    options = ["--runtime", runtime, "--json", "-q"]
+    command = [*ENTRY, "run", *player.words, *options, *flow.words]
     for before, moment in zip((0.0, *moments), moments, strict=False):
         _kill(command, env, moment - before)
         chain.kills += 1
-        told = _count(chain, player, told, finished)
-        finished = _answered(_run_in(env))
+        asked = player.asked()
+        chain.take_in(asked[told:], finished)
+        told, finished = len(asked), _answered(Path(env["COMMEDIA_HOME"]))
         command = [*ENTRY, "resume", "last", *options]
     done = subprocess.run(
-        command, env=env, capture_output=True, text=True, check=False, timeout=_PATIENCE_S
+        command, env=env, capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
-    _count(chain, player, told, finished)
+    chain.take_in(player.asked()[told:], finished)
     try:
         chain.said = json.loads(done.stdout)
     except ValueError:
@@ -137,52 +199,81 @@ def killed(
     return chain
 
 
-def _count(chain: Chain, player: Player, told: int, finished: set[str]) -> int:
-    """Take in what was asked since *told* lines; return how many there are now."""
-    asked = player.asked()
-    chain.asked.update(asked[told:])
-    chain.finished_again += [call for call in asked[told:] if call in finished]
-    return len(asked)
+def beheaded(
+    flow: Flow, player: Player, moments: Sequence[float], *, runtime: RuntimeKind = "inline"
+) -> Chain:
+    """Run *flow* once, and kill its supervisor after each of *moments* (seconds of work in all)."""
+    home, chain, told = folder(), Chain(), len(player.asked())
+    before, os.environ["COMMEDIA_HOME"] = os.environ.get("COMMEDIA_HOME"), str(home)
+    over = threading.Event()
+    try:
+        with player.session(runtime) as session:
+            headsman = threading.Thread(
+                target=_behead, args=(session, home, moments, chain, over), daemon=True
+            )
+            headsman.start()
+            found = find_workflow(flow.target)
+            chain.said = session.start(found, flow.args).to_json()
+            over.set()
+            headsman.join()
+    finally:
+        os.environ.pop("COMMEDIA_HOME")
+        if before is not None:
+            os.environ["COMMEDIA_HOME"] = before
+    chain.take_in(player.asked()[told:], set())
+    return chain
+
+
+def _behead(
+    session: Session, home: Path, moments: Sequence[float], chain: Chain, over: threading.Event
+) -> None:
+    for earlier, moment in zip((0.0, *moments), moments, strict=False):
+        life = chain.kills + 1
+        _wait_for(lambda life=life: over.is_set() or _lives(home) >= life)  # type: ignore[misc]
+        if over.wait(moment - earlier):
+            return
+        driver, runtime = session._driver, session._runtime
+        if driver is not None and driver._supervisor is not None and runtime is not None:
+            chain.kills += 1
+            session._thread()._loop.call_soon_threadsafe(runtime.kill, driver._supervisor)
 
 
 def _kill(command: Sequence[str], env: Mapping[str, str], after_s: float) -> None:
     """Start *command*, and kill it so many seconds after its supervisor began to work."""
-    lives = _lives(env)
+    home = Path(env["COMMEDIA_HOME"])
+    lives = _lives(home)
     with subprocess.Popen(
         command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as driver:
-        deadline = time.monotonic() + _PATIENCE_S
-        while _lives(env) == lives and driver.poll() is None:
-            if time.monotonic() > deadline:
-                driver.kill()
-                raise RuntimeError("the run did not begin")
-            time.sleep(0.002)
         try:
+            _wait_for(lambda: _lives(home) > lives or driver.poll() is not None)
             driver.wait(after_s)
         except subprocess.TimeoutExpired:
             driver.kill()
-        else:
-            assert driver.stderr is not None
-            if driver.returncode:
-                raise RuntimeError(f"the run ended by itself: {driver.stderr.read()}")
+            return
+        assert driver.stderr is not None
+        if driver.returncode:
+            raise RuntimeError(f"the run ended by itself: {driver.stderr.read()}")
 
 
-def _lives(env: Mapping[str, str]) -> int:
-    """Return how often the one run of this home has begun."""
-    home = Path(env["COMMEDIA_HOME"]) / "runs"
-    diaries = list(home.glob(f"*/{DIARY}"))
+def _wait_for(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the run did not begin")
+        time.sleep(0.002)
+
+
+def _lives(home: Path) -> int:
+    """Return how often the one run in *home* has begun."""
+    diaries = home.glob(f"runs/*/{DIARY}")
     return sum(record["t"] == "begun" for d in diaries for record in scan(d.read_bytes()).records)
 
 
-def _run_in(env: Mapping[str, str]) -> Path:
-    [run] = (Path(env["COMMEDIA_HOME"]) / "runs").iterdir()
-    return run
-
-
-def _answered(run: Path) -> set[str]:
-    """Return the calls whose answers are on disk."""
-    file = run / CHARGES
-    records = scan(file.read_bytes()).records if file.exists() else []
+def _answered(home: Path) -> set[str]:
+    """Return the calls of the one run in *home* whose answers are on disk."""
+    journals = home.glob(f"runs/*/{CHARGES}")
+    records = [record for file in journals for record in scan(file.read_bytes()).records]
     return {r["p"] for r in records if r["t"] == "result" and r["status"] == "ok"}
 
 

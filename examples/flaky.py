@@ -107,7 +107,7 @@ async def flaky(
 async def experiment(run: Run, test: Path, theory: Theory, runs: int) -> Trial:
     """Turn the knob alone; if that changes the outcome, hold it and turn all the others."""
     knob, base = theory.knob, draw(run)
-    turned = [{**base, knob: setting} for setting in run.random.sample(KNOBS[knob], runs)]
+    turned = [{**base, knob: setting} for setting in run.random.choices(KNOBS[knob], k=runs)]
     failed = await run.tool(failures, test=str(test), settings=turned)
     if failed in (0, runs):
         return Trial(theory=theory, holds=False, turned=failed)

@@ -64,12 +64,11 @@ async def plan(
         return list(sound), [claim for claim in said if claim not in sound]
 
     with run.phase("Criticise"):  # a reader's objections are checked while another still reads
-        critics = [partial(criticise, reader) for reader in readers]
-        heard = await run.parallel(critics, on_error="collect")
-    who = [readers[place] for place in heard.places]
-    objections = {reader: sound for reader, (sound, _) in zip(who, heard, strict=True)}
-    doubted = {reader: rest for reader, (_, rest) in zip(who, heard, strict=True)}
-    silent = [reader for reader in readers if reader not in who]
+        answers = await run.parallel([partial(criticise, reader) for reader in readers])
+    heard = dict(zip(readers, answers, strict=True))  # None: a reader without an answer
+    objections = {reader: found[0] for reader, found in heard.items() if found}
+    doubted = {reader: found[1] for reader, found in heard.items() if found}
+    silent = [reader for reader, found in heard.items() if not found]
 
     with run.phase("Review"):
         items = [f"{reader}: {claim}" for reader, sound in objections.items() for claim in sound]

@@ -9,6 +9,7 @@ from ..actors.answers import Preference, parse_answer
 from ..actors.clock import Clock
 from ..actors.errors import InvalidAnswerError
 from ..actors.models.prices import Price, price_of
+from ..actors.models.replies import NOTHING as UNUSED
 from ..actors.models.replies import Reply
 from ..actors.models.wire import Attempt, Client, Request, Usage, most_tokens_in
 from .admission import Admitted, Desk, Refused, Wait, Window
@@ -16,6 +17,7 @@ from .budget import NOTHING, Amount
 from .charges import Charges, Identity
 from .retry import Again, GiveUp, Patience, after_failure
 
+_DROPPED: Final = Attempt("dropped")
 _PUSHED_BACK: Final = frozenset({"timeout", "overloaded", "rate_limited"})
 
 
@@ -105,7 +107,7 @@ class _Call:
         self._price_known = caller.price_of(request.row)
         self._asked, self._reasks, self._unknowns = 0, 0, 0
         self._ends_at = float("inf")
-        self._usage, self._cost, self._served = Usage(), 0, ""
+        self._usage, self._cost, self._served = UNUSED, 0, ""
         self.attempts = 0
 
     async def run(self) -> Reply:
@@ -141,7 +143,7 @@ class _Call:
             self._ends_at = now + self._timeout_s
         self._asked += 1
         self._caller.tally.requests += 1
-        attempt = Attempt("dropped")  # what is true if this task is cancelled while it waits
+        attempt = _DROPPED  # what is true if this task is cancelled while it waits
         left_s = max(self._ends_at - now, 0.001)
         try:
             attempt = await self._caller.client.attempt(
@@ -194,7 +196,8 @@ class _Call:
             cost = self._price(usage)
             self.actual = Amount(usage.total, cost, agents)
             ledger.settle(reservation, self.actual)
-            self._usage, self._cost = self._usage + usage, self._cost + cost
+            self._usage = usage if self._usage is UNUSED else self._usage + usage
+            self._cost += cost
         elif attempt.is_charged is None:
             self.actual = ledger.settle_in_full(reservation)
             self._unknowns += 1

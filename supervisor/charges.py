@@ -150,8 +150,8 @@ class Charges:
     async def intend(self, call: Identity, attempt: int, bound: Amount) -> None:
         """Note that a request is about to leave; returns once that is durable."""
         if self._journal is not None:
-            record = {"t": "intent", "p": call.path, "h": call.key, "k": attempt}
-            await self._journal.append({**record, "r": _flat(bound)})
+            record = {"t": "intent", "p": call.path, "h": call.key, "k": attempt, "r": _flat(bound)}
+            await self._journal.append(record)
 
     def settle(self, call: Identity, attempt: int, actual: Amount) -> None:
         """Note what an attempt that is not the call's last came to."""
@@ -163,10 +163,20 @@ class Charges:
         """Note how a call ended; returns once that is durable."""
         if self._journal is None:
             return
-        record = {"t": "result", "p": call.path, "h": call.key, "k": attempt, "s": _flat(actual)}
-        told = {"status": reply.status, "reason": reply.reason, "answer": reply.answer}
-        usage = {"u": _counts(reply.usage), "c": reply.cost_nanousd, "m": reply.served_model}
-        await self._journal.append({**record, **told, **usage})
+        record = {
+            "t": "result",
+            "p": call.path,
+            "h": call.key,
+            "k": attempt,
+            "s": _flat(actual),
+            "status": reply.status,
+            "reason": reply.reason,
+            "answer": reply.answer,
+            "u": _counts(reply.usage),
+            "c": reply.cost_nanousd,
+            "m": reply.served_model,
+        }
+        await self._journal.append(record)
 
     async def close(self) -> None:
         """Close the journal."""

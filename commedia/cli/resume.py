@@ -15,6 +15,17 @@ Examples:
   commedia resume last --mode replay --runtime inline
 """
 
+STOP_EXAMPLES = """\b
+Examples:
+  commedia stop last
+  commedia stop last --agent 'the slow one'
+"""
+
+ANSWER_EXAMPLES = """\b
+Examples:
+  commedia answer last 'the second one' --resume
+"""
+
 
 @click.command(epilog=RESUME_EXAMPLES)
 @click.argument("run")
@@ -99,7 +110,7 @@ def resume_run(
         return deliver_run(result, out, view, as_json=as_json, quiet=quiet)
 
 
-@click.command()
+@click.command(epilog=STOP_EXAMPLES)
 @click.argument("run")
 @click.option(
     "--agent",
@@ -125,7 +136,7 @@ def stop(run: str, label: str | None) -> int:
     return 0
 
 
-@click.command()
+@click.command(epilog=ANSWER_EXAMPLES)
 @click.argument("run")
 @click.argument("answer")
 @click.option("--resume", "goes_on", is_flag=True, help="Go on with the run at once.")

@@ -74,7 +74,8 @@ class SortOptions:
 @click.option(
     "--model",
     metavar="NAME",
-    help="The judge. Default: sim:judge with --truth, else claude-haiku-5-5 if there is a key.",
+    help="The judge, or FILE.py:FUNCTION. Default: sim:judge with --truth, else claude-haiku-5-5 "
+    "if there is a key.",
 )
 @click.option("--base-url", metavar="URL", help="A server that speaks the Messages API.")
 @click.option(
@@ -147,6 +148,7 @@ def sort_table(options: SortOptions) -> int:
     """Do what *options* ask; return the exit code."""
     from ..actors.imports import spare_pandas
     from ..inputs import prepare, read_table
+    from ..models import model_of
 
     spare_pandas()
     frame = read_table(options.source)
@@ -159,7 +161,7 @@ def sort_table(options: SortOptions) -> int:
     with (
         quiet_stdout() as out,
         Session(
-            model=options.model,
+            model=model_of(options.model),
             base_url=options.base_url,
             runtime=options.runtime,
             hosts=options.hosts,

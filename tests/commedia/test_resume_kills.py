@@ -1,0 +1,150 @@
+"""Whoever is killed, the run comes to the same end, and what was finished is not asked again."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commedia.benchmarks.command import ENTRY, environment
+from commedia.benchmarks.killing import (
+    LOG,
+    Chain,
+    Flow,
+    Player,
+    beheaded,
+    counting_model,
+    killed,
+    served_model,
+)
+
+SURVEY = Flow("commedia.benchmarks.flows.survey:survey", {"topics": 5})
+TRIAGE = Flow("commedia.benchmarks.flows.triage:triage", {"tickets": 8})
+
+
+@pytest.fixture
+def player(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Player:
+    """A model that counts what it is asked."""
+    monkeypatch.setenv(LOG, "")
+    return counting_model(tmp_path)
+
+
+def check(chain: Chain, whole: Chain) -> None:
+    """Check the laws of a run that was killed, beside one that was not."""
+    assert chain.value == whole.value
+    assert (chain.code, chain.said["status"]) == (0, "completed")
+    assert chain.asked.keys() == whole.asked.keys()
+    assert chain.finished_again == []
+    assert chain.repeats <= chain.listed
+
+
+def test_a_driver_killed_twice_changes_nothing(
+    player: Player, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is a tool called again whose value was on disk."""
+    tools = tmp_path / "tools.log"
+    monkeypatch.setenv("COMMEDIA_TOOL_LOG", str(tools))
+    whole = beheaded(TRIAGE, player, ())
+    tools.unlink()
+    wall_s = whole.said["wall_s"]
+    chain = killed(TRIAGE, player, [share * wall_s for share in (0.3, 0.6)])
+
+    check(chain, whole)
+    assert chain.kills == 2
+    called = tools.read_text().split()
+    assert len(set(called)) == 8
+    assert len(called) <= 8 + 2 * 2  # a tool that was running at a kill has no value
+
+
+def test_a_server_is_asked_again_for_what_was_in_flight_alone(tmp_path: Path) -> None:
+    with served_model(tmp_path) as player:
+        whole = beheaded(SURVEY, player, ())
+        chain = killed(SURVEY, player, [0.5 * whole.said["wall_s"]])
+
+    check(chain, whole)
+    assert whole.said["simulated"]
+
+
+@pytest.mark.ray
+@pytest.mark.own_ray
+def test_a_driver_killed_on_ray_changes_nothing(player: Player) -> None:
+    """Resumed at once, while the processes that it left behind are still ending."""
+    whole = beheaded(SURVEY, player, ())
+    chain = killed(SURVEY, player, [0.6 * whole.said["wall_s"]], runtime="ray")
+
+    check(chain, whole)
+
+
+@pytest.mark.parametrize("kind", ["inline", pytest.param("ray", marks=pytest.mark.ray)])
+def test_a_killed_supervisor_changes_nothing(
+    kind: Any, player: Player, request: pytest.FixtureRequest
+) -> None:
+    if kind == "ray":
+        request.getfixturevalue("shared_ray")
+    whole = beheaded(SURVEY, player, ())
+    wall_s = whole.said["wall_s"]
+    chain = beheaded(SURVEY, player, [0.3 * wall_s, 0.6 * wall_s], runtime=kind)
+
+    check(chain, whole)
+    assert chain.kills == 2
+
+
+SORT = """
+import time
+
+def judge(row):
+    with open({log!r}, "a") as log:
+        log.write(str(row["call_id"]) + "\\n")
+    time.sleep(0.005)
+    first, second = (int(text.split()[-1]) for text in shown(row["prompt"]))
+    return {{"verdict": "first" if first > second else "second"}}
+
+def shown(prompt):
+    import re
+    return re.findall(r"number [0-9]+", prompt)[:2]
+"""
+
+
+def _wait_for_lines(log: Path, count: int, driver: "subprocess.Popen[str]") -> None:
+    while driver.poll() is None:
+        lines = log.read_text().splitlines() if log.exists() else []
+        if len(lines) >= count:
+            return
+        with pytest.raises(subprocess.TimeoutExpired):
+            driver.wait(0.02)
+    raise AssertionError("the sort ended before it was killed")
+
+
+def test_a_sort_that_was_killed_is_resumed(tmp_path: Path) -> None:
+    """By another process, with the same digest, and no finished call is asked again."""
+    log, table, model = tmp_path / "asked.log", tmp_path / "table.csv", tmp_path / "judge.py"
+    model.write_text(SORT.format(log=str(log)))
+    rows = [f"{n},thing number {(n * 37) % 30}" for n in range(30)]
+    table.write_text("id,text\n" + "\n".join(rows) + "\n")
+    options = ["--by", "size", "--text", "text", "--ask", "pair", "--model", f"{model}:judge"]
+    command = [*ENTRY, "sort", str(table), *options, "--runtime", "inline", "--json", "-q"]
+    whole = _said(command, environment())
+    asked = log.read_text().splitlines()
+    log.unlink()
+
+    env = environment()
+    with subprocess.Popen(
+        command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as driver:
+        _wait_for_lines(log, len(asked) // 2, driver)
+        driver.kill()
+    resumed = _said([*ENTRY, "resume", "last", "--runtime", "inline", "--json", "-q"], env)
+
+    assert resumed["digest"] == whole["digest"]
+    assert resumed["status"] == whole["status"]
+    again = log.read_text().splitlines()
+    assert set(again) == set(asked)
+    assert len(again) - len(asked) <= 64  # what was in flight at the kill
+
+
+def _said(command: list[str], env: dict[str, str]) -> dict[str, Any]:
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
