@@ -44,6 +44,7 @@ check: env
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests
+	$(BIN)/mypy examples
 
 mend: env
 	$(BIN)/ruff check --fix .

@@ -126,6 +126,8 @@ class Chain:
     """How often each call was asked, over all lives."""
     finished_again: list[str] = field(default_factory=list)
     """Calls that were asked although their answer was on disk."""
+    work_s: float = 0.0
+    """How long the last life took, from its first call on."""
 
     @property
     def value(self) -> Any:  # Any: JSON
@@ -181,21 +183,23 @@ def killed(
     options = ["--runtime", runtime, "--json", "-q"]
     command = [*ENTRY, "run", *player.words, *options, *flow.words]
     for before, moment in zip((0.0, *moments), moments, strict=False):
-        _kill(command, env, moment - before)
+        with _driving(command, env, player) as driver:
+            _kill(driver, moment - before)
         chain.kills += 1
         asked = player.asked()
         chain.take_in(asked[told:], finished)
         told, finished = len(asked), _answered(Path(env["COMMEDIA_HOME"]))
         command = [*ENTRY, "resume", "last", *options]
-    done = subprocess.run(
-        command, env=env, capture_output=True, text=True, check=False, timeout=PATIENCE_S
-    )
+    with _driving(command, env, player) as driver:
+        began = time.monotonic()
+        out, err = driver.communicate(timeout=PATIENCE_S)
+        chain.work_s = time.monotonic() - began
     chain.take_in(player.asked()[told:], finished)
     try:
-        chain.said = json.loads(done.stdout)
+        chain.said = json.loads(out)
     except ValueError:
-        raise RuntimeError(f"{flow.name} said no JSON object: {done.stderr}") from None
-    chain.code = done.returncode
+        raise RuntimeError(f"{flow.name} said no JSON object: {err}") from None
+    chain.code = driver.returncode
     return chain
 
 
@@ -228,8 +232,7 @@ def _behead(
     session: Session, home: Path, moments: Sequence[float], chain: Chain, over: threading.Event
 ) -> None:
     for earlier, moment in zip((0.0, *moments), moments, strict=False):
-        life = chain.kills + 1
-        _wait_for(lambda life=life: over.is_set() or _lives(home) >= life)  # type: ignore[misc]
+        _wait_for(lambda: over.is_set() or _lives(home) > chain.kills)
         if over.wait(moment - earlier):
             return
         driver, runtime = session._driver, session._runtime
@@ -238,22 +241,33 @@ def _behead(
             session._thread()._loop.call_soon_threadsafe(runtime.kill, driver._supervisor)
 
 
-def _kill(command: Sequence[str], env: Mapping[str, str], after_s: float) -> None:
-    """Start *command*, and kill it so many seconds after its supervisor began to work."""
+@contextmanager
+def _driving(
+    command: Sequence[str], env: Mapping[str, str], player: Player
+) -> "Iterator[subprocess.Popen[str]]":
+    """Start *command*, and yield it once its supervisor works: at the first call, if they count."""
     home = Path(env["COMMEDIA_HOME"])
-    lives = _lives(home)
+    lives, calls = _lives(home), len(_charges(home))
+    is_counted = player.log is not None
     with subprocess.Popen(
-        command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as driver:
-        try:
-            _wait_for(lambda: _lives(home) > lives or driver.poll() is not None)
-            driver.wait(after_s)
-        except subprocess.TimeoutExpired:
-            driver.kill()
-            return
-        assert driver.stderr is not None
-        if driver.returncode:
-            raise RuntimeError(f"the run ended by itself: {driver.stderr.read()}")
+        _wait_for(lambda: _lives(home) > lives or driver.poll() is not None)
+        if is_counted:
+            _wait_for(lambda: len(_charges(home)) > calls or driver.poll() is not None)
+        yield driver
+
+
+def _kill(driver: "subprocess.Popen[str]", after_s: float) -> None:
+    """Kill *driver* in so many seconds, unless it has come to its end."""
+    try:
+        driver.wait(after_s)
+    except subprocess.TimeoutExpired:
+        driver.kill()
+        return
+    assert driver.stderr is not None
+    if driver.returncode:
+        raise RuntimeError(f"the run ended by itself: {driver.stderr.read()}")
 
 
 def _wait_for(is_so: Callable[[], bool]) -> None:
@@ -272,9 +286,13 @@ def _lives(home: Path) -> int:
 
 def _answered(home: Path) -> set[str]:
     """Return the calls of the one run in *home* whose answers are on disk."""
+    ended = [record for record in _charges(home) if record["t"] == "result"]
+    return {record["p"] for record in ended if record["status"] == "ok"}
+
+
+def _charges(home: Path) -> list[dict[str, Any]]:
     journals = home.glob(f"runs/*/{CHARGES}")
-    records = [record for file in journals for record in scan(file.read_bytes()).records]
-    return {r["p"] for r in records if r["t"] == "result" and r["status"] == "ok"}
+    return [record for file in journals for record in scan(file.read_bytes()).records]
 
 
 def _name_of(line: str) -> str:

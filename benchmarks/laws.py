@@ -30,9 +30,7 @@ def clock() -> list[Row]:
     return [
         at_most("one slot: apart from the sum of durations", abs(one - sum(took)), 1),
         at_most("no limits: apart from the critical path", abs(free - max(longest)), 1),
-        at_most(
-            "5 stages, 3 items: apart from 17 s by hand", abs(round(piped * 1e6) - by_hand), 1
-        ),
+        at_most("5 stages, 3 items: apart from 17 s by hand", abs(round(piped * 1e6) - by_hand), 1),
     ]
 
 

@@ -114,7 +114,7 @@ def _chains(
 
 def _moments(whole: Chain, count: int, chance: random.Random) -> list[float]:
     """Return so many moments of the *whole* run's work, in order."""
-    return sorted(chance.uniform(0.0, float(whole.said["wall_s"])) for _ in range(count))
+    return sorted(chance.uniform(0.0, whole.work_s) for _ in range(count))
 
 
 def _rows(name: str, whole: Chain, chains: list[Chain], player: Player) -> list[Row]:

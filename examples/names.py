@@ -35,7 +35,7 @@ async def names(
     run.log(f"{len(ideas)} ideas, {len(different)} different, {len(typed)} can be typed with ease")
     with run.phase("Tournament"):
         ranked = await rank(run, sound, BEST.format(tool=tool))
-    return [sound[place] for place in ranked.order[:top]]
+    return ranked.best(sound, top)
 
 
 # What is true where the agents are simulated: which names there are to think of, which of them

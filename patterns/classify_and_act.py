@@ -101,7 +101,7 @@ async def classify(
             found = await run.work(prompt, output=output, **own)
         return Labelled(item, found)
 
-    repeats = repeats_of(item if isinstance(item, str) else id(item) for item in items)
+    repeats = repeats_of(tuple(about) for about in abouts)
     thunks = [partial(label, *each) for each in zip(items, fenced, abouts, repeats, strict=True)]
     return carried(await run.parallel(thunks, on_error="collect"), items)
 

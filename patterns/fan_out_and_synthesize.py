@@ -106,7 +106,7 @@ async def fan_out(
     is about. Cost: as many agents as prompts, in the time of the slowest.
     """
     abouts = topics_of(prompts, topics)
-    repeats = repeats_of(prompts)
+    repeats = repeats_of(tuple(about) for about in abouts)
     first = options.get("repeat", 0)
     asked = [
         partial(

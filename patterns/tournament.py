@@ -46,6 +46,10 @@ class Ranked:
         """The places of the items, best first."""
         return cast("list[int]", self.standing.column("item").to_pylist())
 
+    def best(self, items: Sequence[T], top: int) -> list[T]:
+        """Return the first *top* of *items*, which are those that were ranked, best first."""
+        return [items[place] for place in self.order[:top]]
+
     @property
     def p_best(self) -> float:
         """The chance that the first is truly the first; 0 where nothing was ranked."""

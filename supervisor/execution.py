@@ -234,6 +234,7 @@ class Execution:
             matter, shown, first=first, path=path, model=model, by=by, ask=question
         )
         rows, is_free = requests.num_rows, self._gateway is not None
+        self.tally.agents += rows
         admitted = 0 if self.halted else affords(self._purse, requests, question, is_free=is_free)
         ready = self._cast.ready("judge", rows)
         dealer = Dealer(

@@ -301,10 +301,11 @@ class Run:
 
     @contextmanager
     def phase(self, title: str) -> Iterator[None]:
-        """Name what is going on until the block ends, in this branch."""
+        """Name what is going on until the block ends, in this branch; phases inside add to it."""
         branch = here()
-        before, branch.phase = branch.phase, title
-        self._stage.event("phase", title)
+        before = branch.phase
+        branch.phase = f"{before} · {title}" if before else title
+        self._stage.event("phase", branch.phase)
         try:
             yield
         finally:

@@ -48,7 +48,7 @@ def test_a_driver_killed_twice_changes_nothing(
     whole = beheaded(TRIAGE, player, ())
     tools.unlink()
     wall_s = whole.said["wall_s"]
-    chain = killed(TRIAGE, player, [share * wall_s for share in (0.3, 0.6)])
+    chain = killed(TRIAGE, player, [0.3 * wall_s, 0.6 * wall_s])
 
     check(chain, whole)
     assert chain.kills == 2
@@ -60,7 +60,7 @@ def test_a_driver_killed_twice_changes_nothing(
 def test_a_server_is_asked_again_for_what_was_in_flight_alone(tmp_path: Path) -> None:
     with served_model(tmp_path) as player:
         whole = beheaded(SURVEY, player, ())
-        chain = killed(SURVEY, player, [0.5 * whole.said["wall_s"]])
+        chain = killed(SURVEY, player, [0.2])
 
     check(chain, whole)
     assert whole.said["simulated"]

@@ -46,7 +46,7 @@ def looped(step: Step[str], **options: Any) -> Any:
         (NoneLeft(), 3, "0.0 findings seem left"),
         (Spent(0.5), 7, "7 rounds are done"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_a_loop_stops_by_its_rule(until: Any, expected: int, why: str) -> None:
     found = looped(rounds("ab", "ab", "abc", "c"), until=[until], most=7).value
