@@ -36,10 +36,16 @@ MATCHES_EACH: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A ranking (schema STANDING, best first), and where it stands."""
+    """A ranking (schema STANDING, best first), and where it stands; *texts* are what was given."""
 
     standing: pa.RecordBatch
     progress: Progress
+    texts: Sequence[str] = ()
+
+    @property
+    def items(self) -> list[str]:
+        """The texts that were ranked, best first; none where a table was given."""
+        return [self.texts[place] for place in self.order] if self.texts else []
 
     @property
     def order(self) -> list[int]:
@@ -47,7 +53,7 @@ class Ranked:
         return cast("list[int]", self.standing.column("item").to_pylist())
 
     def best(self, items: Sequence[T], top: int) -> list[T]:
-        """Return the first *top* of *items*, which are those that were ranked, best first."""
+        """Return the first *top* of *items*, one for each that was ranked, best first."""
         return [items[place] for place in self.order[:top]]
 
     @property
@@ -104,7 +110,8 @@ async def rank(
                     await bracket.exclude(tuple(sorted(dead)))
                 await bracket.record(outcomes_of(matches, replies))
                 await run.publish(table, *await bracket.standing())
-        return Ranked(*await bracket.standing())
+        texts = () if isinstance(items, pa.RecordBatch) else tuple(items)
+        return Ranked(*await bracket.standing(), texts)
 
 
 @overload
