@@ -96,7 +96,8 @@ def _typed(asked: Typed, text: str) -> str:
 def _validator(asked: Asked) -> Any:  # Any: jsonschema is untyped
     from jsonschema import Draft202012Validator  # here, because hosts that simulate need none
 
-    return Draft202012Validator(answer_schema(asked) or {})
+    checker = Draft202012Validator.FORMAT_CHECKER
+    return Draft202012Validator(answer_schema(asked) or {}, format_checker=checker)
 
 
 def _fitting(validator: Any, text: str) -> Any:  # Any: JSON

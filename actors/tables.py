@@ -256,6 +256,7 @@ class Rows:
     def __init__(self, rows: pa.RecordBatch) -> None:
         self.batch = rows
         self._here = range(0)
+        self._same: dict[str, Any] = {}
         self._columns: dict[str, list[Any]] = {}
 
     def __getitem__(self, place: int) -> dict[str, Any]:
@@ -263,9 +264,12 @@ class Rows:
         if place not in self._here:
             self._here = range(place - place % _PIECE, place - place % _PIECE + _PIECE)
             piece = self.batch.slice(self._here.start, _PIECE)
-            self._columns = {name: values(piece.column(name)) for name in piece.schema.names}
+            found = {name: values(piece.column(name)) for name in piece.schema.names}
+            self._same = {name: column[0] for name, column in found.items()}
+            differ = {name for name, all_ in found.items() if all_.count(all_[0]) < len(all_)}
+            self._columns = {name: found[name] for name in differ}
         inside = place - self._here.start
-        return {name: column[inside] for name, column in self._columns.items()}
+        return {**self._same, **{name: column[inside] for name, column in self._columns.items()}}
 
 
 def values(column: pa.Array) -> list[Any]:  # Any: the column's type

@@ -1,7 +1,7 @@
 """The verifier: told to refute a claim, and never told who made it."""
 
 from enum import StrEnum
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -61,7 +61,7 @@ class Verdict(BaseModel):
         return self.verdict is Ruling.ABSTAINED
 
 
-SCHEMA: Final = {
+SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
         "verdict": {"type": "string", "enum": ["upheld", "refuted", "partly", "unverifiable"]},
@@ -72,6 +72,15 @@ SCHEMA: Final = {
     "additionalProperties": False,
 }
 """What a verifier is asked for: none of them is asked to abstain."""
+
+
+CLOSED_SCHEMA: Final = {
+    "type": "object",
+    "properties": {"verdict": SCHEMA["properties"]["verdict"]},
+    "required": ["verdict"],
+    "additionalProperties": False,
+}
+"""What a verifier of untrusted text is asked for: nothing that could carry the text out."""
 
 
 class Verifier(Role):

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -64,10 +65,11 @@ IN_FLIGHT: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A workflow as the command line takes it: what to run, and its own arguments."""
+    """What the command line is to run, and its own arguments; a `sort` takes a table."""
 
     target: str
     args: Mapping[str, Any] = field(default_factory=dict)
+    verb: Literal["run", "sort"] = "run"
 
     @property
     def name(self) -> str:
@@ -76,7 +78,7 @@ class Flow:
 
     @property
     def words(self) -> list[str]:
-        """What is written behind `commedia run`."""
+        """What is written behind the command's own options."""
         pairs = [(f"--{name}", str(value)) for name, value in self.args.items()]
         return [self.target, *(word for pair in pairs for word in pair)]
 
@@ -181,7 +183,7 @@ def killed(
     env, chain = environment(), Chain()
     told, finished = len(player.asked()), set[str]()
     options = ["--runtime", runtime, "--json", "-q"]
-    command = [*ENTRY, "run", *player.words, *options, *flow.words]
+    command = [*ENTRY, flow.verb, *player.words, *options, *flow.words]
     for before, moment in zip((0.0, *moments), moments, strict=False):
         with _driving(command, env, player) as driver:
             _kill(driver, moment - before)
@@ -204,41 +206,74 @@ def killed(
 
 
 def beheaded(
-    flow: Flow, player: Player, moments: Sequence[float], *, runtime: RuntimeKind = "inline"
+    flow: Flow, player: Player, points: Sequence[float] = (), *, runtime: RuntimeKind = "inline"
 ) -> Chain:
-    """Run *flow* once, and kill its supervisor after each of *moments* (seconds of work in all)."""
-    home, chain, told = folder(), Chain(), len(player.asked())
-    before, os.environ["COMMEDIA_HOME"] = os.environ.get("COMMEDIA_HOME"), str(home)
-    over = threading.Event()
-    try:
-        with player.session(runtime) as session:
-            headsman = threading.Thread(
-                target=_behead, args=(session, home, moments, chain, over), daemon=True
-            )
-            headsman.start()
-            found = find_workflow(flow.target)
-            chain.said = session.start(found, flow.args).to_json()
-            over.set()
-            headsman.join()
-    finally:
-        os.environ.pop("COMMEDIA_HOME")
-        if before is not None:
-            os.environ["COMMEDIA_HOME"] = before
+    """Run *flow* once in this process, and kill its supervisor at each of *points*.
+
+    A point is how many different calls were asked; where nobody counts, seconds of work in all.
+    """
+    told = len(player.asked())
+    with _at_home() as home, player.session(runtime) as session:
+        headsman = _Headsman(session, home, player, told)
+        thread = threading.Thread(target=headsman.work, args=(points,), daemon=True)
+        thread.start()
+        try:
+            said = session.start(find_workflow(flow.target), flow.args).to_json()
+        finally:
+            headsman.over.set()
+            thread.join()
+    chain = Chain(said, kills=headsman.kills)
     chain.take_in(player.asked()[told:], set())
     return chain
 
 
-def _behead(
-    session: Session, home: Path, moments: Sequence[float], chain: Chain, over: threading.Event
-) -> None:
-    for earlier, moment in zip((0.0, *moments), moments, strict=False):
-        _wait_for(lambda: over.is_set() or _lives(home) > chain.kills)
-        if over.wait(moment - earlier):
-            return
-        driver, runtime = session._driver, session._runtime
-        if driver is not None and driver._supervisor is not None and runtime is not None:
-            chain.kills += 1
-            session._thread()._loop.call_soon_threadsafe(runtime.kill, driver._supervisor)
+@dataclass(slots=True)
+class _Headsman:
+    """Kills the supervisor of the one run of *session*, from a thread of its own."""
+
+    session: Session
+    home: Path
+    player: Player
+    told: int
+    kills: int = 0
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def work(self, points: Sequence[float]) -> None:
+        """Kill at each of *points*, until the run is over."""
+        for earlier, point in zip((0.0, *points), points, strict=False):
+            if not self._comes(lambda: _lives(self.home) > self.kills):
+                return
+            due = time.monotonic() + point - earlier
+            if not self._comes(partial(self._is_due, point, due)):
+                return
+            driver, runtime = self.session._driver, self.session._runtime
+            if driver is not None and driver._supervisor is not None and runtime is not None:
+                self.kills += 1
+                loop = self.session._thread()._loop
+                loop.call_soon_threadsafe(runtime.kill, driver._supervisor)
+
+    def _is_due(self, point: float, due: float) -> bool:
+        if self.player.log is None:
+            return time.monotonic() >= due
+        return len(set(self.player.asked()[self.told :])) >= point
+
+    def _comes(self, is_so: Callable[[], bool]) -> bool:
+        """Wait until *is_so*; returns whether that came before the run was over."""
+        _wait_for(lambda: self.over.is_set() or is_so())
+        return not self.over.is_set()
+
+
+@contextmanager
+def _at_home() -> Iterator[Path]:
+    """Keep the runs of this process in a new folder for a while."""
+    home, before = folder(), os.environ.get("COMMEDIA_HOME")
+    os.environ["COMMEDIA_HOME"] = str(home)
+    try:
+        yield home
+    finally:
+        os.environ.pop("COMMEDIA_HOME")
+        if before is not None:
+            os.environ["COMMEDIA_HOME"] = before
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from typing import Final
 from .command import folder
 from .flows.fan import fan
 from .killing import (
+    IN_FLIGHT,
     Chain,
     Flow,
     Player,
@@ -59,14 +60,35 @@ def supervisors(flows: Sequence[Flow] = FLOWS) -> list[Row]:
     """The supervisor killed 5 times in one run, inline and on Ray."""
 
     def measure(flow: Flow, player: Player) -> tuple[Chain, list[Chain]]:
-        whole, chance = killed(flow, player, ()), random.Random(5)
+        beheaded(flow, player)  # whatever is imported late is no part of the work
+        whole, chance = beheaded(flow, player), random.Random(5)
         kinds: tuple[RuntimeKind, ...] = ("inline", "ray")
         return whole, [
-            beheaded(flow, player, _moments(whole, BEHEADINGS, chance), runtime=kind)
+            beheaded(flow, player, _points(whole, BEHEADINGS, chance), runtime=kind)
             for kind in kinds
         ]
 
     return _measured(flows, measure)
+
+
+def sorts() -> list[Row]:
+    """A sort on a scripted judge, its driver killed -9 at random moments."""
+    table = folder() / "table.csv"
+    rows = [f"{n},thing number {(n * 37) % 60}" for n in range(60)]
+    table.write_text("id,text\n" + "\n".join(rows) + "\n")
+    options = {"by": "size", "text": "text", "ask": "list:5"}
+    flow, player = Flow(str(table), options, verb="sort"), counting_model(folder())
+    whole, chains = _chains(flow, player, 8, LINKS, "inline")
+    digests = {chain.said["digest"][:12] for chain in (whole, *chains)}
+    again = sum(len(chain.finished_again) for chain in chains)
+    in_flight = max(chain.repeats / chain.kills for chain in chains)
+    return [
+        Row("kills", str(sum(chain.kills for chain in chains))),
+        Row("calls of the whole sort", str(whole.said["calls"])),
+        _exactly("digests", len(digests), 1),
+        at_most("finished calls asked again", again, 0),
+        at_most("asked again a kill, in flight", in_flight, IN_FLIGHT, ".1f"),
+    ]
 
 
 def edited() -> list[Row]:
@@ -117,6 +139,13 @@ def _moments(whole: Chain, count: int, chance: random.Random) -> list[float]:
     return sorted(chance.uniform(0.0, whole.work_s) for _ in range(count))
 
 
+def _points(whole: Chain, count: int, chance: random.Random) -> list[float]:
+    """Return so many points of the *whole* run, in order: numbers of calls, or seconds."""
+    if whole.asked:
+        return sorted(chance.sample(range(1, len(whole.asked)), count))
+    return sorted(chance.uniform(0.0, float(whole.said["wall_s"])) for _ in range(count))
+
+
 def _rows(name: str, whole: Chain, chains: list[Chain], player: Player) -> list[Row]:
     kills = sum(chain.kills for chain in chains)
     same = sum(_is_same(chain, whole) for chain in chains)
@@ -139,7 +168,7 @@ def _rows(name: str, whole: Chain, chains: list[Chain], player: Player) -> list[
 
 
 def _is_same(chain: Chain, whole: Chain) -> bool:
-    names = ("value", "status", "agents", "missing")
+    names = ("value", "status", "agents", "missing", "virtual_s")
     return chain.code == whole.code and all(chain.said[n] == whole.said[n] for n in names)
 
 
@@ -167,6 +196,7 @@ SECTIONS: dict[str, Section] = {
     "ray": kills_on_ray,
     "supervisors": supervisors,
     "edited": edited,
+    "sorts": sorts,
 }
 
 

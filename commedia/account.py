@@ -13,7 +13,7 @@ from .jobs import Job
 from .models import source_of
 from .patterns.ranking.score import score_against
 from .patterns.tournament import Ranked
-from .results import RankResult, Status, digest, ranking_table, with_provenance
+from .results import RankResult, Status, counted, digest, ranking_table, with_provenance
 from .supervisor.orders import Finished, RunSpec
 from .supervisor.store import RunStore
 
@@ -165,6 +165,16 @@ def _notes(job: Job, finished: Finished) -> list[str]:
         notes.append(f"answers are missing because: {words or CAUSES.get(tally.broken or '')}")
     if tally.unknown:
         notes.append(f"{tally.unknown} attempts may have been charged in vain; they count in full")
+    if tally.reused:
+        notes.append(
+            f"{counted(tally.reused, 'answer')} of an earlier life of the run used again; asked "
+            f"now: {counted(tally.asked, 'call')}"
+        )
+    if tally.unsettled:
+        notes.append(
+            f"{counted(len(tally.unsettled), 'call')} in flight when the run fell may have been "
+            "charged, count in full, and were asked again"
+        )
     if tally.overruns:
         notes.append(
             f"the server charged {tally.overruns} calls more than they can have taken, so the "

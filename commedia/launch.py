@@ -13,6 +13,7 @@ from .actors.messages import ModelSpec
 from .actors.simulation.world import World
 from .models import source_of
 from .patterns.loops import Loop
+from .results import counted
 from .run_result import RunResult, RunStatus
 from .supervisor.budget import Budget
 from .supervisor.control import forget_orders
@@ -22,6 +23,7 @@ from .supervisor.run_lock import lock_run
 from .supervisor.store import RunStore
 from .supervisor.workflow import UnwritableArgumentError, Workflow, encode_args
 
+_MOST_CAUSES = 3
 WORLD_FILE = "world.parquet"
 
 
@@ -198,6 +200,11 @@ def _notes(finished: Finished) -> list[str]:
     if tally.causes:
         words = ", ".join(f"{CAUSES.get(c, c)} ({n})" for c, n in sorted(tally.causes.items()))
         notes.append(f"answers are missing because: {words}")
+    causes = sorted(tally.branch_causes.items(), key=lambda cause: -cause[1])
+    for why, times in causes[:_MOST_CAUSES]:
+        notes.append(f"{counted(times, 'branch', 'branches')} failed with {why}")
+    if len(causes) > _MOST_CAUSES:
+        notes.append(f"{len(causes) - _MOST_CAUSES} more causes are in the run's events")
     if tally.overruns:
         notes.append(
             f"the server charged {tally.overruns} calls more than they can have taken, so nothing "

@@ -82,17 +82,19 @@ class RunResult(Generic[R]):
 
     def lines(self) -> list[str]:
         """Return the account of the run as lines for a person, inert."""
-        if self.status == "failed" and not self.agents:
-            return [inert(line) for line in _ending(self)]
-        lines = [_cost_line(self), *_reuse(self)]
-        if self.missing or self.branches:
-            lines.append(f"missing: {self.lost()}")
-        lines += [f"note: {note}" for note in self.notes]
-        lines += _ending(self)
+        is_bare = self.status == "failed" and not self.agents
+        lines = _ending(self) if is_bare else self._account()
         if self.simulated:
             said = simulated_run_line(self.model)
             lines = [said, *lines, said]
         return [inert(line) for line in lines]
+
+    def _account(self) -> list[str]:
+        lines = [_cost_line(self), *_reuse(self)]
+        if self.missing or self.branches:
+            lines.append(f"missing: {self.lost()}")
+        lines += [f"note: {note}" for note in self.notes]
+        return [*lines, *_ending(self)]
 
     def __repr__(self) -> str:
         return f"RunResult({self.run_id}: {self.status}, {counted(self.agents, 'agent')})"
@@ -178,4 +180,6 @@ def _ending(result: RunResult[Any]) -> list[str]:
             f"paused: {result.question}",
             f'answer with: commedia answer {result.run_id} "..." --resume',
         ]
-    return [f"{result.status}: {result.why}", f"go on with: commedia resume {result.run_id}"]
+    more = " --budget ..." if "--budget" in (result.why or "") else ""
+    command = f"commedia resume {result.run_id}{more}"
+    return [f"{result.status}: {result.why}", f"go on with: {command}"]

@@ -156,10 +156,12 @@ class Session:
         """
         known = remember(run, None if script is None else _workflow_of(script), args)
         data = known.data
-        launch = self._launch(known.args, known.workflow, name=str(data["model"]))
+        seed = int(data["seed"])
+        name = str(data["model"])
+        launch = self._launch(known.args, known.workflow, name=name, seed=seed)
         launch = dataclasses.replace(
             launch,
-            seed=int(data["seed"]),
+            seed=seed,
             slots=data.get("slots"),
             mode=mode,
             loop=Loop(**data["loop"]) if data.get("loop") else None,
@@ -269,14 +271,24 @@ class Session:
         await asyncio.to_thread(self.close)
 
     def _launch(
-        self, args: dict[str, Any], script: Workflow[..., Any], *, name: str | None = None
+        self,
+        args: dict[str, Any],
+        script: Workflow[..., Any],
+        *,
+        name: str | None = None,
+        seed: int | None = None,
     ) -> Launch:
+        if name == "scripted" and self._model is None:
+            raise UsageError(
+                "the model of this run was a function, which cannot be found again; give it with "
+                "--model FILE.py:FUNCTION, or model= in Python"
+            )
         model = choose_agents(
-            self._model or (None if name == "scripted" else name),
+            self._model or name,
             base_url=self._base_url,
             budget=self._budget,
             profile=self._profile,
-            seed=self._seed,
+            seed=self._seed if seed is None else seed,
             in_flight=self._in_flight,
             is_needed=script.needs_model,
         )

@@ -11,6 +11,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from ..actors.prompts import Segment
+from ..actors.tables import UNTRUSTED
 from ..supervisor.agents import AgentOptions
 from ..supervisor.backstage import digest
 from ..supervisor.run import Run, Turn
@@ -110,7 +112,8 @@ async def pursue(
         value = await run.turn(script, args, previous=turn)
         number = turn.number + 1 if turn else 1
         shown = _shown(value)
-        results = f"<untrusted>\n{shown}\n</untrusted>\n" + "\n".join(said[-patience:])
+        fenced = Segment(shown, UNTRUSTED, "untrusted", "the last pass").render()
+        results = fenced + "\n".join(said[-patience:])
         options: AgentOptions = {"label": f"goal {number}", "task": "goal", "repeat": number}
         with run.phase(f"Goal, pass {number}"):
             prompt = GOAL.format(goal=goal, results=results)

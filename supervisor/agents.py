@@ -3,7 +3,7 @@
 import functools
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, TypedDict
+from typing import Any, Final, Literal, TypedDict
 
 from pydantic import BaseModel
 
@@ -16,8 +16,9 @@ from ..actors.questions import Question
 from ..actors.reader import VARIANT as READ
 from ..actors.reader import segments as reader_segments
 from ..actors.simulation.keyed import text_key
+from ..actors.simulation.profile import profile_of
 from ..actors.tables import TRUSTED, UNTRUSTED
-from ..actors.verifier import SCHEMA
+from ..actors.verifier import CLOSED_SCHEMA, SCHEMA
 from ..actors.verifier import VARIANT as VERIFIED
 from ..actors.verifier import segments as verifier_segments
 from ..actors.worker import VARIANT as WORKED
@@ -57,8 +58,7 @@ _LABEL: Final = 60
 class Clerk:
     """Writes the calls of one run; *model* is what answers where no other is named."""
 
-    def __init__(self, model: str, models: "frozenset[str] | None" = None) -> None:
-        self._models = models
+    def __init__(self, model: str) -> None:
         self.model = model
 
     def work(self, path: str, prompt: str, schema: str | None, options: AgentOptions) -> Call:
@@ -78,7 +78,8 @@ class Clerk:
         shown = _segment(claim, "claim")
         words = _plain(rubric, "verifier.rubric"), lens and _plain(lens, "verifier.lens")
         text = assemble("verifier", verifier_segments(shown, words[0], words[1]))
-        call = self._call(path, "verifier", text, _VERDICT, options, VERIFIED, claim=shown.text)
+        schema = _VERDICT if shown.integrity < UNTRUSTED else _CLOSED_VERDICT
+        call = self._call(path, "verifier", text, schema, options, VERIFIED, claim=shown.text)
         call.integrity = shown.integrity
         return call
 
@@ -115,8 +116,9 @@ class Clerk:
         **more: object,
     ) -> Call:
         model = options.get("model") or self.model
-        if self._models is not None and model not in self._models:
-            raise UsageError(f"there is no simulated model {model!r}: {', '.join(self._models)}")
+        if self.model.startswith("sim:") and profile_of(model) is None:
+            raise UsageError(f"there are no simulated agents {model!r}")
+        _check_options(options, prompt)
         timeout_s = options.get("timeout_s")
         return Call(
             path=path,
@@ -135,6 +137,7 @@ class Clerk:
 
 
 _VERDICT: Final = json.dumps(SCHEMA, sort_keys=True, separators=(",", ":"))
+_CLOSED_VERDICT: Final = json.dumps(CLOSED_SCHEMA, sort_keys=True, separators=(",", ":"))
 _TASKS: Final = {"worker": "answer", "verifier": "verify", "reader": "read", "judge": "pair"}
 
 
@@ -157,6 +160,33 @@ def _frame(role: str, task: str, about: tuple[str, ...], variant: str) -> str:
     """Return what the call specs of agents alike begin with: JSON but for its last brace."""
     spec = {"role": role, "task": task, "about": about, "variant": variant}
     return json.dumps(spec)[:-1]
+
+
+_KINDS: Final[dict[str, Any]] = {
+    **dict.fromkeys(("label", "model", "effort", "task", "variant", "author"), str),
+    **dict.fromkeys(("max_tokens", "repeat", "count"), int),
+    "timeout_s": (int, float),
+    "about": (str, list, tuple),
+    "own": bool,
+}
+_MOST: Final = {"max_tokens": 2**20, "timeout_s": 10**7, "count": 2**31, "repeat": 2**63}
+
+
+def _check_options(options: AgentOptions, prompt: str) -> None:
+    """Raise UsageError where an option is unknown, or has a value that it cannot have."""
+    for name, value in options.items():
+        if name not in _KINDS:
+            raise UsageError(f"an agent has no option {name!r}; it has {', '.join(_KINDS)}")
+        if not isinstance(value, _KINDS[name]) or (value is True and name != "own"):
+            raise UsageError(f"an agent's {name} is {value!r}, which it cannot be")
+        least = 0 if name == "repeat" else 1e-6
+        if name in _MOST and not least <= float(str(value)) <= _MOST[name]:
+            raise UsageError(f"an agent's {name} is {value!r}, which it cannot be")
+    for text in (prompt, options.get("label", "")):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise UsageError("an agent's words hold a lone surrogate, which is no text") from None
 
 
 def _ids(options: AgentOptions) -> Sequence[str]:

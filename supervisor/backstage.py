@@ -68,18 +68,29 @@ class Backstage:
         self.outbox = Outbox(self.loop, self._send, self._halted, self.give_up)
         self._supervisor = supervisor
         self._why: Halted | None = None
+        self.is_ending = False
+        """Whether the workflow is being taken back."""
         self._underway = 0
 
     def ask(self, call: Call) -> asyncio.Future[Reply]:
         """Return the reply to *call*, which comes at its time."""
+        self._go_on()
         return self.outbox.post(call)
 
     async def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Return what *work* comes to on the supervisor's loop; no virtual time passes."""
+        if self.is_ending:
+            work.close()
+        self._go_on()
         if self.virtual is None:
             return await self._over(work)
         with self.virtual.held():
             return await self._over(work)
+
+    def _go_on(self) -> None:
+        """Raise CancelledError once the workflow is being taken back: nothing new begins."""
+        if self.is_ending:
+            raise asyncio.CancelledError
 
     @contextmanager
     def underway(self) -> Iterator[None]:

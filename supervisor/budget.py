@@ -117,34 +117,37 @@ class Ledger:
         )
         self._held: dict[int, Amount] = {}
         self._next = 0
-        self._committed = spent
-        self.spent = spent
+        self._left = self._free = self._cap - spent
         self.overruns = 0
+
+    @property
+    def spent(self) -> Amount:
+        """What calls came to."""
+        return self._cap - self._left
 
     @property
     def reserved(self) -> Amount:
         """What is set aside for calls under way."""
-        return self._committed - self.spent
+        return self._left - self._free
 
     def reserve(self, bound: Amount) -> int | None:
         """Set *bound* aside and return the reservation; None where it does not fit now."""
-        committed = self._committed + bound
-        if committed.exceeds(self._cap):
+        if bound.exceeds(self._free):
             return None
         self._next += 1
         self._held[self._next] = bound
-        self._committed = committed
+        self._free -= bound
         return self._next
 
     def could_fit(self, bound: Amount) -> bool:
         """Whether *bound* would fit if all that is reserved were released."""
-        return not (self.spent + bound).exceeds(self._cap)
+        return not bound.exceeds(self._left)
 
     def settle(self, reservation: int, actual: Amount) -> None:
         """Turn a reservation into what was really spent."""
         bound = self._held.pop(reservation)
-        self._committed += actual - bound
-        self.spent += actual
+        self._free += bound - actual
+        self._left -= actual
         if actual.exceeds(bound):
             self.overruns += 1
 

@@ -7,12 +7,11 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from ..actors.errors import ReplayMissError
+from ..actors.errors import ReplayMissError, UsageError
 from ..actors.output import output_of, schema_of
 from ..actors.questions import Question
-from ..actors.reader import check_closed
+from ..actors.reader import closed
 from ..actors.tables import INPUT, ITEMS, REPLIES, UNTRUSTED, batch, concat, replace_columns
-from .agents import AgentOptions
 from .backstage import Backstage, digest
 from .outbox import REPLAY, Call, Reply, halting, requests_of
 
@@ -92,11 +91,15 @@ def _calls_of(
     options = dict(shared)
     output = options.pop("output", None)
     wanted = None if output is None else output_of(output)
-    if verb == "read" and wanted is not None:
-        check_closed(wanted.parsed)
     schema = schema_of(wanted)
+    if verb == "read":
+        if wanted is None:
+            raise UsageError("map(run.read) needs a closed output: a table holds no handles")
+        schema = closed(wanted.parsed)
+    if _WORDS[verb] not in table.schema.names:
+        raise UsageError(f"map(run.{verb}) needs a column {_WORDS[verb]!r}")
     words = _column(table, _WORDS[verb]).to_pylist()
-    more = [name for name in table.schema.names if name in AgentOptions.__annotations__]
+    more = [name for name in table.schema.names if name != _WORDS[verb]]
     rows = zip(*(_column(table, name).to_pylist() for name in more), strict=True)
     told = [dict(zip(more, row, strict=True)) for row in rows] or [{}] * len(words)
     calls = []

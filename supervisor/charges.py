@@ -4,7 +4,6 @@ INTENT is durable before a request leaves, RESULT (with usage and answer) before
 answer. An intent without its settlement may have been charged: it counts in full, and is listed.
 """
 
-import json
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,11 +17,13 @@ from ..actors.models.wire import Usage
 from .blobs import Blobs
 from .budget import NOTHING, Amount
 from .journal import Journal
+from .json_text import encoder
 
 CHARGES: Final = "charges.journal"
 BLOBS: Final = "blobs"
 
 _SHAPING: Final = ("role", "model", "effort", "prompt", "output_schema", "task")
+_encode: Final = encoder()
 
 Record = Mapping[str, Any]
 
@@ -41,7 +42,7 @@ class Identity:
     @classmethod
     def of(cls, row: Record) -> "Identity":
         """Return the identity of a request, given as a row of REQUESTS."""
-        shaping = json.dumps([row.get(name) for name in _SHAPING]).encode()
+        shaping = _encode([row.get(name) for name in _SHAPING]).encode()
         path = row.get("path") or ""
         if path.endswith("[]"):  # bulk: one path a batch, and the row's number in it
             path = f"{path[:-1]}{row['call_id'] & 0xFFFFFFFF}]"
@@ -56,6 +57,8 @@ class Past:
     open: dict[tuple[str, str, int], Amount] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
     """Paths of calls that were in flight at the end of a life, and asked again in a later one."""
+    asked: set[tuple[str, str]] = field(default_factory=set)
+    """Calls, by path and key, whatever came of them."""
     answers: dict[tuple[str, str], Record] = field(default_factory=dict)
     by_key: "defaultdict[str, deque[str]]" = field(default_factory=lambda: defaultdict(deque))
 
@@ -65,6 +68,7 @@ class Past:
             found = self.answers.pop((record["from"], record["h"]), None)
             return self._keep(record["p"], found)
         at = (record["p"], record["h"], record["k"])
+        self.asked.add(at[:2])
         if record["t"] == "intent":
             if at in self.open:
                 self.lost.append(record["p"])
@@ -77,9 +81,13 @@ class Past:
             self._keep(record["p"], record)
 
     def find(self, call: Identity) -> Record | None:
-        """Return the unused answer of this very call, or else of one just like it, and use it."""
+        """Return the unused answer of this very call, or else of one just like it, and use it.
+
+        A call that was asked before in its own place takes nobody else's: it failed, or was in
+        flight, and its siblings' samples are theirs.
+        """
         found = self.answers.pop((call.path, call.key), None)
-        same = self.by_key.get(call.key)
+        same = None if (call.path, call.key) in self.asked else self.by_key.get(call.key)
         while found is None and same:
             found = self.answers.pop((same.popleft(), call.key), None)
         return found

@@ -17,6 +17,7 @@ from ..actors.simulation.world import World
 from ..actors.tables import REPLIES, concat, replace_columns
 from .agent_log import AgentLog
 from .backstage import Spent
+from .bounds import affordable_agents, bound_of
 from .casting import Cast
 from .children import ChildSpec, Restart, RestartPolicy
 from .control import follow_orders
@@ -33,7 +34,7 @@ from .orders import GatewayStarted, Noted, RunSpec, Tally
 from .purse import Purse
 from .runtime.base import Runtime, one_reply
 from .script import Performance
-from .stage import Stage, missing_replies
+from .stage import Stage, Watch, missing_replies
 from .tournament import Tournament
 
 _STAGE_SHIFT: Final = 32
@@ -68,12 +69,11 @@ class Execution:
         self.tally = Tally(is_simulated=spec.model.is_simulated)
         self.performance: Performance | None = None
         self._runtime, self._note = runtime, note
-        self._purse = Purse(spec.budget)
+        self._purse = Purse(spec.budget, underway=self._underway)
         self._count = Count(self.tally, self._purse)
         self._log = Logbook(spec, self.clock)
         self._agents = AgentLog()
-        policy = RestartPolicy(spec.intensity)
-        self._nursery = Nursery(runtime, policy, self.clock, self.event)
+        self._nursery = Nursery(runtime, RestartPolicy(spec.intensity), self.clock, self.event)
         self._cast = Cast(spec, world, self._nursery)
         self._gateway: Child | None = None
         self._diary: Diary | None = None
@@ -124,9 +124,8 @@ class Execution:
         if self.spec.model.is_simulated:
             self.tally.persistent_share = self.spec.model.profile.persistent_share
         if self._gateway is not None:
-            reply = await one_reply(
-                self._runtime.ask(self._gateway.ref, Envelope(Report(is_last=True)))
-            )
+            ask = self._runtime.ask(self._gateway.ref, Envelope(Report(is_last=True)))
+            reply = await one_reply(ask)
             assert isinstance(reply.body, Spending)
             take_ledger(self.tally, reply.body)
         self._log.write_events()
@@ -184,6 +183,7 @@ class Execution:
             self._phase = text
         if kind == "branch_failed":
             self.tally.branches += 1  # in the workflow's thread alone
+            self.tally.branch_causes[text.partition(": ")[2]] += 1
         self._log.event(kind, text)
 
     def agents(self, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -205,22 +205,22 @@ class Execution:
             self._note_ends(replies)
             deliver(replace_columns(replies, {"call_id": numbers.take(pa.array(places))}))
 
-        role = requests.column("role")[0].as_py()
-        leaving = requests.slice(0, admitted)
-        if admitted:
-            dealer = Dealer(range(admitted), lambda row: (), self.spec.batch_rows)
-            cast = self._cast
-            ready = cast.judging(admitted) if role == "judge" else cast.ready(role, admitted)
-            await self._through(
-                Stage(
-                    *(leaving, dealer, ready, self._nursery, home),
-                    table=None,
-                    integrity=requests.column("_integrity")[0].as_py(),
-                )
-            )
-        if admitted < rows:
+        done = 0
+        while admitted:  # what is left may fit once it is known what the others took
+            await self._through(self._stage_of(requests.slice(done, admitted), home))
+            done += admitted
+            admitted = 0 if self.halted or done == rows else self._affordable(requests.slice(done))
+        if done < rows:
             self._halt_for("budget")
-            home(self._left_behind(requests.slice(admitted)))
+            home(self._left_behind(requests.slice(done)))
+
+    def _stage_of(self, requests: pa.RecordBatch, watch: Watch) -> Stage:
+        role, rows = requests.column("role")[0].as_py(), requests.num_rows
+        dealer = Dealer(range(rows), lambda row: (), self.spec.batch_rows)
+        cast = self._cast
+        ready = cast.judging(rows) if role == "judge" else cast.ready(role, rows)
+        label = requests.column("_integrity")[0].as_py()
+        return Stage(*(requests, dealer, ready, self._nursery, watch), table=None, integrity=label)
 
     async def ask_judges(
         self, items: pa.RecordBatch, shown: pa.Array, *, path: str, by: str, question: Question
@@ -309,20 +309,20 @@ class Execution:
     def _affordable(self, requests: pa.RecordBatch) -> int:
         """Return how many agents the budget admits: all that were asked for at once, or none."""
         left, rows = self._purse.calls_left(), int(requests.num_rows)
-        if left is None:
-            return 0 if self._gateway is None and self._purse.is_spent else rows
-        left = max(left - self._underway(), 0)
-        if rows > left:
+        if left is not None and rows > left:
             self.tally.short = (rows, left)
-        return rows if rows <= left else 0
+            return 0
+        return affordable_agents(self._purse, requests, is_free=self._gateway is not None)
 
     def _underway(self) -> int:
         return sum(stage.requests.num_rows - stage.answered for stage in self._open)
 
     async def _through(self, stage: Stage) -> pa.RecordBatch:
         self._open.add(stage)
+        bound = bound_of(stage.requests, is_free=self._gateway is not None)
         try:
-            return await stage.run()
+            with self._purse.holding(bound):
+                return await stage.run()
         finally:
             self._open.discard(stage)
 
@@ -385,7 +385,7 @@ class Execution:
             self.performance.skip(str(order["skip"]))
             self.event("skipped", str(order["skip"]))
         elif "answer" in order:
-            self.inquiries.answer_all(str(order["answer"]))
+            self.inquiries.answer_next(str(order["answer"]))
         elif order.get("stop"):
             await self.halt("interrupt")
 

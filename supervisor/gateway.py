@@ -26,7 +26,7 @@ from .admission import Desk, Window
 from .budget import Budget, Ledger
 from .calls import Caller, Tally
 from .charges import Charges, Identity
-from .flights import Flight, Flights
+from .flights import Flight, Flights, Mailbox
 from .outbox import REPLAY
 
 PIECE_S: Final = 0.05
@@ -160,22 +160,19 @@ class Gateway(Actor):
         self._ready.set()
 
     async def _answer(self, rows: Rows) -> AsyncIterator[list[Reply]]:
-        arrived: asyncio.Queue[Reply] = asyncio.Queue()
-        take, calls = arrived.put_nowait, rows.batch.column("call_id").to_pylist()
+        mailbox, calls = Mailbox(), rows.batch.column("call_id").to_pylist()
         must_ask = self._asks and not self._charges.past.answers
-        self._flights.ask(rows, calls, take, None if must_ask else self._known)
+        self._flights.ask(rows, calls, mailbox.take, None if must_ask else self._known)
         left = len(calls)
         try:
             while left:
-                piece = [await arrived.get()]
-                if arrived.qsize() + 1 < left:
+                if await mailbox.wait() < left:
                     await self.context.clock.sleep(PIECE_S)
-                while not arrived.empty():
-                    piece.append(arrived.get_nowait())
+                piece = mailbox.empty()
                 left -= len(piece)
                 yield piece
         finally:
-            self._flights.leave(calls, take)
+            self._flights.leave(calls, mailbox.take)
 
     def _known(self, row: Mapping[str, Any]) -> Reply | None:
         """Return the reply to a request that was paid for in an earlier life, or may not be."""

@@ -14,6 +14,7 @@ class Inquiries:
     def __init__(self, note: Callable[[Message], None], *, can_ask: bool) -> None:
         self._note, self._can_ask = note, can_ask
         self._waiting: dict[str, asyncio.Future[str | None]] = {}
+        self._asked: dict[str, Inquiry] = {}
         self.unanswered: Inquiry | None = None
         """The first question that the run must wait for."""
 
@@ -24,7 +25,7 @@ class Inquiries:
                 self.unanswered = self.unanswered or inquiry
             return inquiry.default
         answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self._waiting[inquiry.path] = answer
+        self._waiting[inquiry.path], self._asked[inquiry.path] = answer, inquiry
         self._note(Inquired(inquiry=inquiry))
         given = await answer
         if given is None and inquiry.default is None:
@@ -37,7 +38,9 @@ class Inquiries:
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)
 
-    def answer_all(self, answer: str) -> None:
-        """Take *answer* for whatever is asked now."""
-        for path in list(self._waiting):
-            self.answer(path, answer)
+    def answer_next(self, answer: str) -> None:
+        """Take *answer* for the question that has waited longest, if it is one of its options."""
+        for path in self._waiting:
+            options = self._asked[path].options
+            if not options or answer in options:
+                return self.answer(path, answer)

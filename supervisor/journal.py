@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from ..actors.errors import JournalCorruptError, JournalFailedError
 from .blobs import Blobs, sync_folder
+from .json_text import encoder
 
 LONGEST: Final = 1 << 16
 """A text of more bytes than this, in UTF-8, is kept as a blob."""
@@ -25,7 +26,7 @@ HELD_S: Final = 30.0
 _BLOB: Final = "blob"
 _LOOKS_LIKE_A_BLOB: Final = f'{{"{_BLOB}":'
 _FRAME: Final = re.compile(rb"[0-9a-f]{8} (?=\{)")
-_encode: Final = json.JSONEncoder(allow_nan=False, sort_keys=True, separators=(",", ":")).encode
+_encode: Final = encoder(allow_nan=False, sort_keys=True, separators=(",", ":"))
 _fdatasync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)
 
 

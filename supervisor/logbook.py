@@ -33,7 +33,8 @@ class Logbook:
     def event(self, kind: str, text: str) -> None:
         """Add an event; any thread may."""
         with self._lock:
-            self._events.append((round(self.elapsed_s * 1e6), kind, text))
+            plain = text.encode("utf-8", "replace").decode()  # a lone surrogate is no text
+            self._events.append((round(self.elapsed_s * 1e6), kind, plain))
 
     def write_events(self) -> None:
         """Write all events so far."""

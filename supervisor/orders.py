@@ -124,6 +124,7 @@ class Tally:
     branches: int = 0
     agents: int = 0
     short: tuple[int, int] | None = None
+    branch_causes: Counter[str] = field(default_factory=Counter)
 
     def lose(self, lost: Mapping[str, int]) -> None:
         """Count agents without an answer, by their status."""

@@ -127,12 +127,16 @@ class Outbox:
                 continue
             self._out[call.number] = call
             leaving.setdefault((call.role, call.integrity), []).append(call)
-        for calls in leaving.values():
-            if self._virtual is not None:
-                self._virtual.hold()
-            self._send(requests_of(calls))
-            for call in calls:
-                call.spec = None  # it is long, and on its way
+        try:
+            for calls in leaving.values():
+                requests = requests_of(calls)
+                if self._virtual is not None:
+                    self._virtual.hold()
+                self._send(requests)
+                for call in calls:
+                    call.spec = None  # it is long, and on its way
+        except Exception as error:  # raised in a callback, nobody else would hear of it
+            self._give_up(error)
 
     def take(self, replies: pa.RecordBatch) -> None:
         """Take a piece of replies, on the workflow's loop."""

@@ -1,11 +1,13 @@
 """How many of a stage's calls a run can still afford. Pure: amounts and the time come in."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..actors.simulation.keyed import Ints
-from .budget import Budget
+from .budget import NOTHING, Amount, Budget
 
 
 @dataclass(slots=True)
@@ -17,34 +19,36 @@ class Purse:
     tokens: int = 0
     nanousd: int = 0
     agents: int = 0
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether a cap has been reached."""
-        budget = self.budget
-        pairs = (
-            (self.tokens, budget.tokens),
-            (self.nanousd, budget.nanousd),
-            (self.agents, budget.agents),
-        )
-        return any(cap is not None and spent >= cap for spent, cap in pairs)
+    held: Amount = NOTHING
+    """Upper bounds of the calls that are under way; their number is not in it."""
+    underway: Callable[[], int] = lambda: 0
+    """Tells how many calls have no reply yet."""
 
     def affords(self, tokens: Ints, nanousd: Ints) -> int:
         """Return how many of the calls with these upper bounds fit, counted from the first."""
-        fits = [len(tokens)]
+        fits, held = [len(tokens)], self.held
         if self.budget.agents is not None:
-            fits.append(max(self.budget.agents - self.agents, 0))
+            fits.append(max(self.budget.agents - self.agents - self.underway(), 0))
         if self.budget.tokens is not None:
-            fits.append(_within(tokens, self.budget.tokens - self.tokens))
+            fits.append(_within(tokens, self.budget.tokens - self.tokens - held.tokens))
         if self.budget.nanousd is not None:
-            fits.append(_within(nanousd, self.budget.nanousd - self.nanousd))
+            fits.append(_within(nanousd, self.budget.nanousd - self.nanousd - held.nanousd))
         return min(fits)
 
     def calls_left(self) -> int | None:
         """Return how many calls the cap on agents leaves; None where there is none."""
         if self.budget.agents is None:
             return None
-        return max(self.budget.agents - self.agents, 0)
+        return max(self.budget.agents - self.agents - self.underway(), 0)
+
+    @contextmanager
+    def holding(self, bound: Amount) -> Iterator[None]:
+        """Set *bound* aside until the block ends: what it really took is spent as it comes in."""
+        self.held += bound
+        try:
+            yield
+        finally:
+            self.held -= bound
 
     def spend(self, *, tokens: int, nanousd: int, agents: int) -> None:
         """Count what calls came to."""

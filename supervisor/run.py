@@ -18,13 +18,15 @@ import pyarrow as pa
 
 from ..actors.answers import Preference
 from ..actors.bracket import Progress, Ranking
+from ..actors.errors import AgentError
 from ..actors.handle import Handle
 from ..actors.output import Output, output_of, schema_of
 from ..actors.questions import Question
-from ..actors.reader import check_closed
+from ..actors.reader import closed
 from ..actors.verifier import Ruling, Verdict
 from . import branches
 from .agents import AgentOptions, raise_for
+from .answering import answered
 from .backstage import Backstage, Spent
 from .bracketed import Bracketed
 from .branches import OnError, Thunk
@@ -99,12 +101,12 @@ class Run:
         return self._worked(call, wanted, on_error)
 
     async def _worked(self, call: Call, wanted: Output[Any] | None, on_error: Missing) -> Any:
-        reply = await self._stage.ask(call)
-        if reply.status != "ok" and on_error == "null":
-            return None
-        raise_for(reply, call)
-        assert reply.answer is not None
-        return reply.answer if wanted is None else wanted.read(reply.answer)
+        try:
+            return await answered(self._stage, call, wanted)
+        except AgentError:
+            if on_error == "null":
+                return None
+            raise
 
     def verify(
         self,
@@ -193,19 +195,13 @@ class Run:
         """
         path = here().place("read")
         wanted = None if output is None else output_of(output)
-        if wanted is not None:
-            check_closed(wanted.parsed)
-        call = self._stage.clerk.read(path, untrusted, question, schema_of(wanted), options)
+        schema = None if wanted is None else closed(wanted.parsed)
+        call = self._stage.clerk.read(path, untrusted, question, schema, options)
+        return self._read(call, wanted)
 
-        async def answer() -> Any:
-            reply = await self._stage.ask(call)
-            raise_for(reply, call)
-            assert reply.answer is not None
-            if wanted is None:
-                return Handle(reply.answer, source=path)
-            return wanted.read(reply.answer)
-
-        return answer()
+    async def _read(self, call: Call, wanted: Output[Any] | None) -> Any:
+        answer = await answered(self._stage, call, wanted)
+        return Handle(answer, source=call.path) if wanted is None else answer
 
     def map(
         self,
@@ -214,7 +210,7 @@ class Run:
         *,
         by: str | None = None,
         items: pa.RecordBatch | None = None,
-        question: Question = Question("pair"),
+        question: Question | str = Question("pair"),
         **shared: Any,
     ) -> Work[pa.RecordBatch]:
         """Ask *verb* once for each row of *table*; returns the replies (tables.REPLIES) in order.
@@ -226,7 +222,10 @@ class Run:
         """
         path = f"{here().place('map')}[]"
         if verb == self.judge:
-            return map_judges(self._stage, path, table, by or "", items, question)
+            asked = Question.parse(question) if isinstance(question, str) else question
+            return map_judges(self._stage, path, table, by or "", items, asked)
+        if isinstance(question, str):
+            shared["question"] = question
         for name in ("work", "verify", "read"):
             if verb == getattr(self, name):
                 return map_agents(self._stage, path, name, table, shared)
@@ -314,7 +313,7 @@ class Run:
 
     def log(self, text: str) -> None:
         """Add a line to the run's log."""
-        self._stage.event("log", text)
+        self._stage.event("log", str(text))
 
     def now(self) -> float:
         """Return seconds on the run's own clock: virtual on simulated agents, and the same again

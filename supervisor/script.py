@@ -13,6 +13,9 @@ from .run import Run
 from .virtual_loop import VirtualLoop
 from .workflow_thread import start_workflow
 
+_PATIENCE, _PATIENCE_S = 50, 0.05
+"""How often, and seconds apart, a workflow is taken back before it is left to itself."""
+
 Script = Callable[..., Coroutine[Any, Any, Any]]
 """An async function whose first argument is the Run."""
 
@@ -90,13 +93,17 @@ class Performance:
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            if not main.done():
+            stage.is_ending = True
+            for _ in range(_PATIENCE):  # a workflow may swallow what takes it back, for a while
+                if main.done():
+                    break
                 main.cancel()
-                await asyncio.wait([main])
+                await asyncio.wait([main], timeout=_PATIENCE_S)
             stage.close()
+        ended = _ended(main, stage)
         for ending in (main, stage.broken, stage.paused):
             ending.cancel()
-        return _ended(main, stage)
+        return ended
 
     def _begun(self, stage: Backstage) -> None:
         self._backstage = stage
@@ -105,15 +112,10 @@ class Performance:
 
 
 def _ended(main: "asyncio.Task[Any]", stage: Backstage) -> Ended:
+    """Return how it ended: what stopped the run counts, whatever the workflow made of that."""
     took = stage.virtual.time() if stage.virtual is not None else None
-    if not main.cancelled():
-        error = main.exception()
-        if error is None:
-            return Ended(main.result(), virtual_s=took, lost=dict(stage.outbox.lost))
-        if not (stage.paused.done() and not stage.paused.cancelled()):
-            raise error
     if stage.broken.done() and not stage.broken.cancelled():
         raise stage.broken.exception() or AssertionError
     if stage.paused.done() and not stage.paused.cancelled():
         return Ended(paused=stage.paused.result(), virtual_s=took)
-    raise asyncio.CancelledError
+    return Ended(main.result(), virtual_s=took, lost=dict(stage.outbox.lost))

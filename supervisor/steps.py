@@ -5,6 +5,7 @@ import base64
 import inspect
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -21,6 +22,7 @@ T = TypeVar("T")
 _JSON: Final = "json"
 _ARROW: Final = "arrow"
 _BATCH: Final = "batch"
+_UNREADABLE: Final = (PydanticUserError, ValueError, TypeError, NameError)
 
 
 async def call_tool(
@@ -34,7 +36,8 @@ async def call_tool(
     key = digest([_name(function), _shown(args)])
     known = stage.recall(path, key)
     if known is not None:
-        return _decoded(function, known["kind"], known["value"])
+        with suppress(*_UNREADABLE):  # by an edited function, which returns another type now
+            return _decoded(function, known["kind"], known["value"])
     with stage.underway():
         value = await _called(stage, path, function, args)
         kept = _encoded(function, value)
@@ -98,10 +101,10 @@ def _encoded(function: Callable[..., T], value: T) -> tuple[str, Any] | None:
         kind = _BATCH if isinstance(value, pa.RecordBatch) else _ARROW
         return kind, base64.b64encode(bytes_of(value)).decode()
     try:
-        kept = TypeAdapter(type(value)).dump_python(value, mode="json")
-        json.dumps(kept, allow_nan=False)
+        shown = TypeAdapter(type(value)).dump_python(value, mode="json")
+        kept = json.loads(json.dumps(shown, allow_nan=False))
         is_same = bool(_decoded(function, _JSON, kept) == value)
-    except (PydanticUserError, ValueError, TypeError, NameError):
+    except _UNREADABLE:
         return None
     return (_JSON, kept) if is_same else None
 

@@ -24,8 +24,7 @@ def start_workflow(
             return
         try:
             with asyncio.Runner(loop_factory=loop) as runner:
-                result = runner.run(_awaited(make))
-            done.set_result(result)
+                done.set_result(runner.run(_awaited(make)))  # what is left over may never end
         except BaseException as error:  # the future carries whatever ended the workflow
             done.set_exception(error)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _FIELDS = (
     *("status", "run_id", "workflow", "model", "simulated", "agents", "calls", "tokens"),
-    *("cost_usd", "missing", "branches", "reused", "recalled", "unsettled"),
+    *("cost_usd", "missing", "branches", "reused", "recalled", "asked", "unsettled"),
     *("wall_s", "virtual_s", "why", "question"),
 )
 _EMPTY: dict[str, Any] = {"missing": {}, "unsettled": [], "simulated": False, "cost_usd": None}

@@ -135,10 +135,21 @@ def run(target: str | None, rest: tuple[str, ...], wants_list: bool, **options: 
     found = find_workflow(target)
     command = command_of(found, lambda args: run_workflow(found, args, asked))
     context = click.get_current_context()
-    code = command.main(
-        list(rest), prog_name=f"{context.command_path} {target}", standalone_mode=False
-    )
+    try:
+        code = command.main(
+            list(rest), prog_name=f"{context.command_path} {target}", standalone_mode=False
+        )
+    except click.NoSuchOption as error:
+        if error.option_name in _own_options(context):
+            raise click.UsageError(
+                f"{error.option_name} is an option of `run`: put it before {target}"
+            ) from None
+        raise
     return code if isinstance(code, int) else 0
+
+
+def _own_options(context: click.Context) -> set[str]:
+    return {name for each in context.command.params for name in each.opts}
 
 
 def run_workflow(found: "Workflow[..., Any]", args: dict[str, Any], options: RunOptions) -> int:

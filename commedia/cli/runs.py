@@ -194,7 +194,7 @@ def _cells(data: Mapping[str, Any]) -> list[str]:
     cost = data.get("cost_usd")
     return [
         str(data.get("started") or "")[:16].replace("T", " "),
-        str(data.get("status") or "unfinished"),
+        _status(data),
         f"{data.get('n') or data.get('agents') or 0:,}",
         f"{data.get('calls') or 0:,}",
         "?"
@@ -202,6 +202,16 @@ def _cells(data: Mapping[str, Any]) -> list[str]:
         else f"${cost:,.4f}" + (" (simulated)" if data.get("simulated") else ""),
         str(data.get("by") or data.get("workflow") or ""),
     ]
+
+
+def _status(data: Mapping[str, Any]) -> str:
+    """Return a run's status; one that says that it is running, and is not, was cut off."""
+    from ..supervisor.run_lock import is_locked
+    from ..supervisor.store import runs_home
+
+    status = str(data.get("status") or "unfinished")
+    folder = runs_home() / str(data.get("run_id"))
+    return "unfinished" if status == "running" and not is_locked(folder) else status
 
 
 def _wide_console() -> Any:  # rich's Console, imported only when something is printed

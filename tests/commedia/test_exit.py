@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ import psutil
 import pytest
 
 from commedia.actors.bracket import Bracket
+from commedia.benchmarks.command import ENTRY
+from commedia.benchmarks.killing import LOG, Flow, beheaded, counting_model
 from commedia.supervisor.runtime.base import Runtime
 
 pytestmark = [pytest.mark.ray, pytest.mark.own_ray]
 
 GONE_S = 10.0
+SURVEY = Flow("commedia.benchmarks.flows.survey:survey", {"topics": 8})
 CRASH = """
 from commedia import Session
 session = Session(hosts=1)
@@ -64,6 +68,12 @@ class Driven:
             if "round 1" in line.lower() and "predicted" in line:
                 return
         raise AssertionError("the driver ended before its first round")
+
+    def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Return once *is_so*, while the driver runs."""
+        while not is_so():
+            with pytest.raises(subprocess.TimeoutExpired):
+                self.process.wait(0.02)
 
     def gone_after(self) -> float:
         """Wait until nothing is left; returns the seconds that took."""
@@ -129,7 +139,6 @@ def test_after_an_exception_nothing_is_left(tmp_path: Path, neighbour: None) -> 
     [
         (signal.SIGINT, 130),
         (signal.SIGTERM, 143),
-        (signal.SIGKILL, -signal.SIGKILL),
     ],
 )
 def test_after_a_signal_nothing_is_left(
@@ -149,3 +158,29 @@ def test_after_a_signal_nothing_is_left(
     assert driven.gone_after() < GONE_S
     [run] = (Path(os.environ["COMMEDIA_HOME"]) / "runs").iterdir()
     assert (run / "ranking.parquet").exists()
+
+
+def test_after_a_kill_nothing_is_left_and_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, neighbour: None
+) -> None:
+    """Resumed at once, while processes of the killed driver are still ending."""
+    monkeypatch.setenv(LOG, "")
+    player = counting_model(tmp_path)
+    whole = beheaded(SURVEY, player)
+    asked = len(player.asked())
+    driven = Driven([*ENTRY, "run", *player.words, "-q", *SURVEY.words], tmp_path)
+    driven.wait_until(lambda: len(player.asked()) >= asked + 10)
+    driven.process.kill()
+    driven.process.communicate()
+    resumed = subprocess.run(
+        [*ENTRY, "resume", "last", "--runtime", "inline", "--json", "-q"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert json.loads(resumed.stdout)["value"] == whole.value
+    unsettled = json.loads(resumed.stdout)["unsettled"]
+    again = Counter(player.asked()[asked:]) - Counter(player.asked()[:asked])
+    assert again - Counter(unsettled) == Counter()
+    assert driven.gone_after() < GONE_S

@@ -114,6 +114,20 @@ def test_a_blob_that_is_gone_is_told(file: Path, capsys: pytest.CaptureFixture[s
     assert "there is no value" in said
 
 
+@pytest.mark.parametrize("name", ["charges.journal", "run.journal"])
+def test_a_journal_that_cannot_be_opened_is_told(
+    file: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    journal = find_run("last").path / name
+    journal.rename(journal.with_suffix(".aside"))
+    journal.mkdir()
+
+    code, said = refusal(capsys, "last")
+
+    assert code == 1
+    assert f"the system refused {journal}: " in said
+
+
 def test_a_run_without_its_settings(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (find_run("last").path / "run.json").write_text("{")
 

@@ -100,6 +100,14 @@ def unkept_point():  # type: ignore[no-untyped-def]  # a user's tool
     return Point(1, 2)
 
 
+def unkept_keys():  # type: ignore[no-untyped-def]  # a user's tool
+    return {1: "one"}
+
+
+def numbered() -> dict[int, str]:
+    return {1: "one"}
+
+
 def not_a_number() -> float:
     return math.nan
 
@@ -124,8 +132,21 @@ def _counted(tool: Callable[[], Any]) -> Callable[[], Any]:
     return counted
 
 
-KEPT = [text, place, places, point, pair, names, nothing, table, batch, empty, unannotated]
-UNKEPT = [unkept_tuple, unkept_point, not_a_number, array]
+KEPT = [
+    text,
+    place,
+    places,
+    point,
+    pair,
+    names,
+    nothing,
+    table,
+    batch,
+    empty,
+    unannotated,
+    numbered,
+]
+UNKEPT = [unkept_tuple, unkept_point, unkept_keys, not_a_number, array]
 globals().update({f"counted_{tool.__name__}": _counted(tool) for tool in KEPT + UNKEPT})
 
 

@@ -17,8 +17,7 @@ async def fan_out(run: Run, width: int) -> float:
 def durations(result: RunResult[float]) -> list[int]:
     """Return how long each agent of a run took, in microseconds, in the order of their calls."""
     agents = pq.read_table(find_run(result.run_id).path / "agents.parquet").to_pylist()
-    place = {a["path"]: int(a["path"].split("[")[1].split("]")[0]) for a in agents}
-    return [a["duration_us"] for a in sorted(agents, key=lambda a: place[a["path"]])]
+    return [a["duration_us"] for a in sorted(agents, key=lambda a: int(a["path"].split(":")[1]))]
 
 
 def test_with_one_slot_it_is_the_sum_of_durations() -> None:

@@ -163,6 +163,26 @@ def test_a_judge_says_who_has_more() -> None:
         (int, "minimum and a maximum"),
         (list[bool], "maxItems"),
         (dict[str, bool], "keys named"),
+        ({"type": "object", "properties": {"a": {"enum": [1]}}, "patternProperties": {}}, "more"),
+        (
+            {
+                "type": "array",
+                "maxItems": 1,
+                "items": {"enum": [1]},
+                "prefixItems": [{"enum": [1]}],
+            },
+            "more out",
+        ),
+        ({"type": "string", "format": "date-time"}, "free text"),
+        ({"type": "integer", "minimum": 0, "maximum": 10**400}, "too far apart"),
+        (
+            {
+                "type": "array",
+                "maxItems": 1000,
+                "items": {"type": "number", "minimum": 0, "maximum": 1},
+            },
+            "more than 8,192",
+        ),
         (Cause, "output.score is not"),
     ],
     ids=str,
@@ -209,7 +229,7 @@ def test_a_handle_may_be_read_again_and_verified() -> None:
     def model(row: Row) -> Any:
         if row["role"] == "reader" and not row["output_schema"]:
             return "the text says <claim> yes </claim>"
-        return {"value": True} if row["role"] == "reader" else echo(row)
+        return {"value": True} if row["role"] == "reader" else {"verdict": "upheld"}
 
     async def script(run: Run) -> tuple[bool, bool]:
         handle = await run.read("untrusted", "Summarise it.")
@@ -218,6 +238,23 @@ def test_a_handle_may_be_read_again_and_verified() -> None:
         return closed, (await run.verify(handle, "it is short")).upheld
 
     assert play(script, model=model).value == (True, True)
+
+
+def test_a_verdict_on_untrusted_text_carries_none_of_it() -> None:
+    schemas: list[str] = []
+
+    def model(row: Row) -> Any:
+        schemas.append(row["output_schema"] or "")
+        return "SECRET" if row["role"] == "reader" else {"verdict": "refuted", "reason": "SECRET"}
+
+    async def script(run: Run) -> Any:
+        handle = await run.read("a mail", "What does it say?")
+        return await run.verify(handle, "it is kind")
+
+    with pytest.warns(UserWarning):
+        verdict = play(script, model=model).value
+    assert verdict.abstained  # an answer with more than a verdict is none
+    assert "reason" not in schemas[1]
 
 
 def test_what_is_read_cannot_leave_its_fence() -> None:

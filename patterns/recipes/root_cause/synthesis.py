@@ -84,16 +84,17 @@ def synthesize(
     for name, analysis in analyses.items():
         for one in analysis.candidates:
             case = cases[one.service, one.kind]
-            case.nats.append(one.score)
-            _take(case, rejected, name, one.rows, one.why, sizes)
+            if _take(case, rejected, name, one.rows, one.why, sizes):
+                case.nats.append(one.score)
     for hypothesis, refutations in panel.items():
         for name, said in refutations.items():
             if said.stance == "cannot see":
                 continue
             case = cases[hypothesis]
-            case.nats.append(said.weight if said.stance == "supports" else -said.weight)
             reason = f"({said.stance}) {said.reason}"
-            _take(case, rejected, name, said.rows, reason, sizes)
+            is_shown = _take(case, rejected, name, said.rows, reason, sizes)
+            if is_shown or (said.stance == "contradicts" and not said.rows):
+                case.nats.append(said.weight if said.stance == "supports" else -said.weight)
     causes = _causes(cases, services)
     return Report(
         causes=causes,
@@ -116,10 +117,15 @@ def _take(
     rows: Iterable[str],
     why: str,
     sizes: Mapping[str, int],
-) -> None:
-    for reference in rows:
-        (case.rows if exists(reference, name, sizes) else rejected).add(reference)
-    case.why.append(f"{name}: {why}")
+) -> bool:
+    """Take what is cited; return whether it counts: something of it must exist."""
+    cited = set(rows)
+    found = {reference for reference in cited if exists(reference, name, sizes)}
+    rejected |= cited - found
+    case.rows |= found
+    if found or not cited:
+        case.why.append(f"{name}: {why}")
+    return bool(found)
 
 
 def _causes(cases: Mapping[Hypothesis, _Case], services: int) -> tuple[Cause, ...]:

@@ -1,0 +1,133 @@
+"""How wide a workflow can be: `python -m commedia.benchmarks.width` prints every figure and bar.
+
+The least of some fresh processes of each, taken in turns: what else runs on the machine slows them
+down, and speeds none up.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from .command import ENTRY, environment, folder
+from .peers import IN_PROCESS, OVER_HTTP, PYTHON, READY, code_of
+from .rows import Row, at_most, render
+
+AGENTS: Final = 10_000
+ALL: Final = 100_000
+CALLS: Final = 1_000
+IN_FLIGHT: Final = 256
+ROUNDS: Final = 2
+HTTP_ROUNDS: Final = 1
+SKIPPED: Final = [Row("other frameworks", "skipped", "`make peers` was not run", None)]
+
+Figures = dict[str, float]
+
+
+def in_process() -> list[Row]:
+    """A fan-out of 10,000 on one no-op async function, each in this process alone."""
+    if not READY.exists():
+        return SKIPPED
+    ours = {"agents": AGENTS, "in_flight": 1000}
+    found: dict[str, list[Figures]] = {}
+    for _ in range(ROUNDS):
+        for name, parts in IN_PROCESS.items():
+            found.setdefault(name, []).append(_peer(parts, {"agents": AGENTS}))
+        found.setdefault("ours", []).append(_ours({**ours, "model": "no-op"}))
+        found.setdefault("ours, sim:ideal", []).append(_ours({**ours, "model": "sim:ideal"}))
+    return [*_compared(found, "cpu_us", "CPU us"), *_compared(found, "bytes", "bytes")]
+
+
+def waiting() -> list[Row]:
+    """SIMULATED: one workflow with 100,000 agents, all waiting at first, in one process."""
+    took = _ours({"agents": ALL, "in_flight": 1000, "model": "sim:ideal"})
+    return [
+        at_most("growth of the process, all hosts in it, GB", took["bytes"] * ALL / 1e9, 1, ".2f"),
+        Row("bytes an agent", f"{took['bytes']:,.0f}"),
+        Row("CPU us an agent", f"{took['cpu_us']:,.0f}"),
+    ]
+
+
+def over_http() -> list[Row]:
+    """1,000 agents through `commedia serve` at 50 ms, 256 in flight: CPU of the client's side."""
+    if not READY.exists():
+        return SKIPPED
+    found: dict[str, list[Figures]] = {}
+    with _served() as url:
+        asked = {"agents": CALLS, "in_flight": IN_FLIGHT, "url": url}
+        ours = {**asked, "model": "claude-haiku-5-5"}
+        for _ in range(HTTP_ROUNDS):
+            for name, parts in OVER_HTTP.items():
+                found.setdefault(name, []).append(_peer(parts, asked))
+            found.setdefault("ours, inline, aiohttp", []).append(_ours(ours))
+        found["ours, on Ray, aiohttp"] = [_ours({**ours, "runtime": "ray"}) for _ in range(2)]
+    least = {name: min(each["cpu_us"] for each in runs) / 1e3 for name, runs in found.items()}
+    rows = [Row(f"{name}: CPU ms an agent", f"{took:.2f}") for name, took in least.items()]
+    for name, took in least.items():
+        if name.startswith("the SDK"):
+            continue
+        above = took - least[f"the SDK, {name.rpartition(', ')[2]}"]
+        title = f"{name}: ms above the bare SDK"
+        is_ours = name.startswith("ours")
+        rows.append(at_most(title, above, 0.3, ".2f") if is_ours else Row(title, f"{above:.2f}"))
+    return rows
+
+
+def measure() -> list[Row]:
+    """Width: agents at once, in all, and over HTTP, beside LangGraph and autogen-core."""
+    return [*in_process(), *waiting(), *over_http()]
+
+
+def _compared(found: Mapping[str, list[Figures]], key: str, title: str) -> list[Row]:
+    least = {name: min(each[key] for each in runs) for name, runs in found.items()}
+    rows = [Row(f"{name}: {title} an agent", f"{took:,.0f}") for name, took in least.items()]
+    ours = least["ours"]
+    rows.append(at_most(f"ours / autogen-core: {title}", ours / least["autogen-core"], 1, ".2f"))
+    rows.append(at_most(f"ours / LangGraph: {title}", ours / least["LangGraph"], 0.2, ".2f"))
+    return rows
+
+
+def _peer(parts: tuple[str, ...], given: Mapping[str, Any]) -> Figures:
+    return _figures([str(PYTHON), "-c", code_of(parts), json.dumps(given)])
+
+
+def _ours(given: Mapping[str, Any]) -> Figures:
+    return _figures([sys.executable, "-m", "commedia.benchmarks.fanning", json.dumps(given)])
+
+
+def _figures(command: list[str]) -> Figures:
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment(), check=True)
+    said: Figures = json.loads(done.stdout.splitlines()[-1])
+    return said
+
+
+@contextmanager
+def _served() -> Iterator[str]:
+    """Run `commedia serve` in another process; yields its address."""
+    command = [*ENTRY, "serve", "--model", "sim:ideal", "--latency", "0.05"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+    assert server.stdout is not None
+    try:
+        yield server.stdout.readline().strip()
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def main() -> int:
+    """Print all figures; return 1 when a bar is missed."""
+    os.environ["COMMEDIA_HOME"] = str(folder())  # no run of these is anybody's
+    missed = 0
+    for section in (in_process, waiting, over_http):
+        rows = section()
+        missed += sum(row.ok is False for row in rows)
+        sys.stdout.write(render(f"{section.__name__}: {section.__doc__}", rows) + "\n")
+        sys.stdout.flush()
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
