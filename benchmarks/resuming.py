@@ -80,7 +80,7 @@ def sorts() -> list[Row]:
     flow, player = Flow(str(table), options, verb="sort"), counting_model(folder())
     whole, chains = _chains(flow, player, 8, LINKS, "inline")
     digests = {chain.said["digest"][:12] for chain in (whole, *chains)}
-    again = sum(len(chain.finished_again) for chain in chains)
+    again = sum(len(chain.finished_again or ()) for chain in chains)
     in_flight = max(chain.repeats / chain.kills for chain in chains)
     return [
         Row("kills", str(sum(chain.kills for chain in chains))),
@@ -155,12 +155,13 @@ def _rows(name: str, whole: Chain, chains: list[Chain], player: Player) -> list[
     ]
     if player.log is None:
         return rows
-    again = sum(len(chain.finished_again) for chain in chains)
-    unlisted = sum(max(chain.repeats - chain.listed, 0) for chain in chains)
+    if whole.finished_again is not None:
+        again = sum(len(chain.finished_again or ()) for chain in chains)
+        rows.append(at_most(f"{name}: finished calls asked again", again, 0))
+    unlisted = sum(chain.unlisted for chain in chains)
     others = sum(chain.asked.keys() != whole.asked.keys() for chain in chains)
     return [
         *rows,
-        at_most(f"{name}: finished calls asked again", again, 0),
         Row(f"{name}: asked again, in flight at a kill", str(sum(c.repeats for c in chains))),
         at_most(f"{name}: of these not listed", unlisted, 0),
         at_most(f"{name}: runs that asked other calls", others, 0),

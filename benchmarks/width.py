@@ -20,8 +20,7 @@ AGENTS: Final = 10_000
 ALL: Final = 100_000
 CALLS: Final = 1_000
 IN_FLIGHT: Final = 256
-ROUNDS: Final = 2
-HTTP_ROUNDS: Final = 1
+ROUNDS: Final = 5
 SKIPPED: Final = [Row("other frameworks", "skipped", "`make peers` was not run", None)]
 
 Figures = dict[str, float]
@@ -31,7 +30,7 @@ def in_process() -> list[Row]:
     """A fan-out of 10,000 on one no-op async function, each in this process alone."""
     if not READY.exists():
         return SKIPPED
-    ours = {"agents": AGENTS, "in_flight": 1000}
+    ours = {"agents": AGENTS, "in_flight": IN_FLIGHT}
     found: dict[str, list[Figures]] = {}
     for _ in range(ROUNDS):
         for name, parts in IN_PROCESS.items():
@@ -43,7 +42,7 @@ def in_process() -> list[Row]:
 
 def waiting() -> list[Row]:
     """SIMULATED: one workflow with 100,000 agents, all waiting at first, in one process."""
-    took = _ours({"agents": ALL, "in_flight": 1000, "model": "sim:ideal"})
+    took = _ours({"agents": ALL, "in_flight": IN_FLIGHT, "model": "sim:ideal"})
     return [
         at_most("growth of the process, all hosts in it, GB", took["bytes"] * ALL / 1e9, 1, ".2f"),
         Row("bytes an agent", f"{took['bytes']:,.0f}"),
@@ -59,7 +58,7 @@ def over_http() -> list[Row]:
     with _served() as url:
         asked = {"agents": CALLS, "in_flight": IN_FLIGHT, "url": url}
         ours = {**asked, "model": "claude-haiku-5-5"}
-        for _ in range(HTTP_ROUNDS):
+        for _ in range(ROUNDS):
             for name, parts in OVER_HTTP.items():
                 found.setdefault(name, []).append(_peer(parts, asked))
             found.setdefault("ours, inline, aiohttp", []).append(_ours(ours))

@@ -6,16 +6,16 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import pyarrow as pa
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 
 from ..actors.errors import ActorDiedError, CommediaError, RunFailedError, ToolError, UsageError
 from ..actors.tables import bytes_of, concat, table_of
 from .backstage import Backstage, digest
+from .keys import key_of
 
 T = TypeVar("T")
 
@@ -31,18 +31,19 @@ async def call_tool(
     """Return what *function* returned in an earlier life, or call it on a host, and keep it.
 
     A value that is neither JSON, nor Arrow, nor of a type that the function's annotation names
-    cannot be kept: a resumed run then calls the function again. Raises ToolError where it raises.
+    cannot be kept, nor can a call whose arguments have no content that can be told: a resumed run
+    then calls the function again. Raises ToolError where it raises.
     """
-    key = digest([_name(function), _shown(args)])
-    known = stage.recall(path, key)
+    key = key_of(function, args)
+    known = None if key is None else stage.recall(path, key)
     if known is not None:
         with suppress(*_UNREADABLE):  # by an edited function, which returns another type now
             return _decoded(function, known["kind"], known["value"])
     with stage.underway():
         value = await _called(stage, path, function, args)
-        kept = _encoded(function, value)
+        kept = None if key is None else _encoded(function, value)
         if kept is None:
-            stage.event("unkept", f"{path}: what the tool returned cannot be kept")
+            stage.event("unkept", f"{path}: what the tool was given or returned cannot be kept")
         else:
             record = {"t": "tool", "p": path, "h": key, "kind": kept[0], "value": kept[1]}
             await stage.record(record)
@@ -72,26 +73,6 @@ async def _called(
     except Exception as error:
         why = str(error) if isinstance(error, CommediaError) else f"{type(error).__name__}: {error}"
         raise ToolError(path, why) from error
-    return value
-
-
-def _name(function: Callable[..., Any]) -> str:
-    """Return what *function* is called, which an edit elsewhere in its file does not change."""
-    code = getattr(function, "__code__", None)
-    home = Path(code.co_filename).stem if code else getattr(function, "__module__", "")
-    return f"{home}.{getattr(function, '__qualname__', repr(function))}"
-
-
-def _shown(value: Any) -> Any:  # Any: an argument, and what JSON makes of it
-    """Return *value* as JSON can show it: tables by their content."""
-    if isinstance(value, pa.Table | pa.RecordBatch):
-        return {"arrow": digest(base64.b64encode(bytes_of(value)).decode())}
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, Mapping):
-        return {str(name): _shown(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_shown(part) for part in value]
     return value
 
 

@@ -124,8 +124,9 @@ def runs_home() -> Path:
 
 def create_run() -> Path:
     """Make a new run's folder, for its owner only; raises UsageError where that cannot be."""
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    path = runs_home() / f"{stamp}-{secrets.token_hex(3)}"
+    now = datetime.now(UTC)  # to the microsecond, in hex, so that names sort as runs began
+    name = f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{secrets.token_hex(1)}"
+    path = runs_home() / name
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.mkdir(mode=0o700)

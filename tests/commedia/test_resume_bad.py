@@ -105,7 +105,7 @@ def test_a_blob_that_is_gone_is_told(file: Path, capsys: pytest.CaptureFixture[s
     model = f"{file}:echo"
     assert commedia(["run", "--model", model, "--runtime", "inline", "-q", str(file)]) == 0
     blobs = [path for path in (find_run("last").path / "blobs").rglob("*") if path.is_file()]
-    assert blobs
+    assert len(blobs) == 4
     blobs[0].unlink()
 
     code, said = refusal(capsys, "last")
