@@ -109,7 +109,8 @@ def test_values_and_handles_can_be_claims() -> None:
         if row["role"] == "reader":
             return "it is as it is"
         assert '{"service":"cart"}' in row["prompt"] or "it is as it is" in row["prompt"]
-        return {"verdict": "upheld", "reason": "", "evidence": []}
+        more = {"reason": "", "evidence": []} if "reason" in row["output_schema"] else {}
+        return {"verdict": "upheld", **more}
 
     assert play(script, model=model).value == ([Cause(service="cart")], True)
 

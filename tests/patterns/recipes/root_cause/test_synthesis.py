@@ -47,7 +47,7 @@ def test_a_refuter_is_checked_as_well() -> None:
     report = synthesize({"logs": analysis("a", 3.0, "logs:1")}, panel, SIZES)  # type: ignore[arg-type]
 
     assert report.rejected == ("spans:77",)
-    assert report.causes[0].score == 4.0
+    assert report.causes[0].score == 3.0  # what cites nothing that exists weighs nothing
 
 
 def test_cannot_see_weighs_nothing() -> None:
