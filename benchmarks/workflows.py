@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 
-from . import laws, patterns
+from . import laws, patterns, resuming, width
 from .command import folder
 from .incidents import incidents
 from .rows import Row, render
@@ -42,6 +42,8 @@ SECTIONS: dict[str, Section] = {
     "silence": laws.silence,
     "stops": stop_rules,
     "verification": verification,
+    "width": width.measure,
+    **{f"resume-{name}": section for name, section in resuming.SECTIONS.items()},
 }
 
 
