@@ -197,7 +197,8 @@ def test_the_log_has_a_line_a_request(server: TestClient, log: io.StringIO) -> N
     digests = [line.pop("digest") for line in lines]
 
     assert len(set(digests)) == 2
-    assert lines == [        {
+    assert lines == [
+        {
             "id": answered.headers["request-id"],
             "status": 200,
             "usage": {"input_tokens": 4, "output_tokens": 7},
