@@ -20,7 +20,8 @@ AGENTS: Final = 10_000
 ALL: Final = 100_000
 CALLS: Final = 1_000
 IN_FLIGHT: Final = 256
-ROUNDS: Final = 5
+ROUNDS: Final = 9
+HTTP_ROUNDS: Final = 5
 SKIPPED: Final = [Row("other frameworks", "skipped", "`make peers` was not run", None)]
 
 Figures = dict[str, float]
@@ -58,7 +59,7 @@ def over_http() -> list[Row]:
     with _served() as url:
         asked = {"agents": CALLS, "in_flight": IN_FLIGHT, "url": url}
         ours = {**asked, "model": "claude-haiku-5-5"}
-        for _ in range(ROUNDS):
+        for _ in range(HTTP_ROUNDS):
             for name, parts in OVER_HTTP.items():
                 found.setdefault(name, []).append(_peer(parts, asked))
             found.setdefault("ours, inline, aiohttp", []).append(_ours(ours))

@@ -27,10 +27,7 @@ async def gather(
     in the Results; with `raise` the first error is raised once all have ended. It is counted.
     """
     branch = here()
-    tasks = [
-        _start(_called(thunk), branch.child(f"{path}[{place}]"))
-        for place, thunk in enumerate(thunks)
-    ]
+    tasks = [_call(thunk, branch.child(f"{path}[{place}]")) for place, thunk in enumerate(thunks)]
     return _sorted(await _ended(tell, tasks), on_error)
 
 
@@ -72,8 +69,27 @@ def _start(work: Coroutine[Any, Any, T], branch: Branch) -> "asyncio.Task[T]":
     return asyncio.Task(work, loop=asyncio.get_running_loop(), context=inside(branch))
 
 
-async def _called(thunk: Thunk[Any]) -> Any:
-    return await (thunk() if callable(thunk) else thunk)
+def _call(thunk: Thunk[Any], branch: Branch) -> "asyncio.Task[Any]":
+    """Call *thunk* inside *branch*, where what it returns will run; what it raises is the task's.
+
+    A coroutine becomes the task itself: one more around it would cost ten thousand branches a lot.
+    """
+    context = inside(branch)
+    try:
+        work = context.run(thunk) if callable(thunk) else thunk
+    except Exception as error:
+        work = _raised(error)
+    if not inspect.iscoroutine(work):
+        work = _awaited(work)
+    return asyncio.Task(work, loop=asyncio.get_running_loop(), context=context)
+
+
+async def _awaited(work: Awaitable[Any]) -> Any:
+    return await work
+
+
+async def _raised(error: Exception) -> Any:
+    raise error
 
 
 async def _staged(stage: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

@@ -141,16 +141,15 @@ class Outbox:
     def take(self, replies: pa.RecordBatch) -> None:
         """Take a piece of replies, on the workflow's loop."""
         told = zip(*(values(replies.column(name)) for name in _TOLD), strict=True)
-        spans = zip(*(values(replies.column(name)) for name in _DURATIONS), strict=True)
+        spans = [replies.column(name).fill_null(0) for name in _DURATIONS]
+        durations = values(pa.compute.add(*spans))
         paid = zip(*(values(replies.column(name)) for name in _LEDGER), strict=True)
         numbers = values(replies.column("call_id"))
-        for number, reply, span, cost in zip(numbers, told, spans, paid, strict=True):
+        for number, reply, duration, cost in zip(numbers, told, durations, paid, strict=True):
             call = self._out.pop(number, None)
             if call is None:
                 continue
-            duration = sum(part or 0 for part in span)
-            end = (*call.place, *reply[:2], duration, *cost)
-            self.ended.append(end)
+            self.ended.append((*call.place, reply[0], reply[1], duration, *cost))
             self._arrive(call, Reply(*reply), duration)
         if self._waiting and not self._is_flushing:
             self._is_flushing = True

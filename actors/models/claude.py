@@ -115,17 +115,21 @@ class ClaudeClient:
 
     async def _send(self, body: dict[str, Any], headers: dict[str, str]) -> Attempt:
         import anthropic
+        import httpx2
 
         try:
-            raw = await self._sdk.messages.with_raw_response.create(**body, extra_headers=headers)
-            attempt = read_message(raw.http_response.content)
+            # As `messages.create` does, but for a model of the answer that nobody here would read.
+            response = await self._sdk.post(
+                "/v1/messages", cast_to=httpx2.Response, body=body, options={"headers": headers}
+            )
+            attempt = read_message(response.content)
         except anthropic.APIStatusError as error:
             return _failed(error)
         except anthropic.APIConnectionError as error:
             return _unanswered(error)
         except Exception:  # whatever else the SDK raises: a call is lost, never a host
             return Attempt("dropped")
-        return replace(attempt, request_id=raw.headers.get("request-id"))
+        return replace(attempt, request_id=response.headers.get("request-id"))
 
     async def _read_declaration(self) -> Mapping[str, Any] | None:
         import anthropic

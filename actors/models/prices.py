@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -45,6 +45,7 @@ class Price:
         )
 
 
+@lru_cache(maxsize=256)
 def price_of(model: str) -> Price | None:
     """Return the list price of *model*, by its name without a date suffix; None if unknown."""
     return _prices().get(_DATED.sub("", model))

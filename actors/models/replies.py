@@ -12,6 +12,7 @@ from ..tables import ANSWERS, CLOSED, REPLIES, batch, words
 from .wire import Usage
 
 NOTHING: Final = Usage()
+_NONE: Final = Preference()
 _MOST: Final = 2**31 - 1
 
 
@@ -45,7 +46,7 @@ class Reply:
 def reply_batch(replies: Sequence[Reply]) -> pa.RecordBatch:
     """Lay *replies* out as rows of REPLIES; a judge's answer is closed."""
     found = [reply.verdict for reply in replies]
-    verdicts = [each if isinstance(each, Preference) else Preference() for each in found]
+    verdicts = [each if isinstance(each, Preference) else _NONE for each in found]
     usages = [reply.usage for reply in replies]
     columns = {
         "call_id": [reply.call_id for reply in replies],
