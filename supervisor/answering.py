@@ -18,24 +18,39 @@ It cannot be used: {why}. Answer again.
 """
 
 
-async def answered(stage: Backstage, call: Call, wanted: Output[Any] | None) -> Any:
-    """Return the answer to *call* as the type that is *wanted*, or as text.
+async def told(stage: Backstage, call: Call, *, or_none: bool = False) -> str | None:
+    """Return the answer to *call* as text.
+
+    Where there is none it is None with *or_none*, and raises AgentError without.
+    """
+    reply = await stage.ask(call)
+    if or_none and reply.status != "ok":
+        return None
+    raise_for(reply, call)
+    return reply.answer
+
+
+async def typed(
+    stage: Backstage, call: Call, wanted: Output[Any], *, or_none: bool = False
+) -> Any:  # Any: the type that is wanted, or None
+    """Return the answer to *call* as the type that is *wanted*; as `told` else.
 
     What JSON Schema cannot say (a field's own validator) is checked here: an answer that fails is
-    asked again with the reason, four times at most, each at a place of its own. Raises AgentError
-    where there is no answer.
+    asked again with the reason, four times at most, each at a place of its own.
     """
     first, spec = call, call.spec
     for again in range(1, MAX_REASKS + 2):
         reply = await stage.ask(call)
+        if or_none and reply.status != "ok":
+            return None
         raise_for(reply, call)
         assert reply.answer is not None
-        if wanted is None:
-            return reply.answer
         try:
             return wanted.read(reply.answer)
         except InvalidAnswerError as error:
             more = AGAIN.format(answer=reply.answer, why=error.why)
         call = replace(first, path=f"{first.path}~{again}", prompt=first.prompt + more, spec=spec)
     stage.outbox.lost["invalid"] += 1
+    if or_none:
+        return None
     raise AgentError(first.path, "invalid", "type")

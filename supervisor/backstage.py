@@ -204,11 +204,15 @@ class Backstage:
             self._tell(self._answered)
 
     def _deliver(self, replies: pa.RecordBatch) -> None:
-        self._tell(self.outbox.take, replies)
+        self._tell(self._take, replies)
 
     def _tell(self, function: Callable[..., None], *args: object) -> None:
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(function, *args)
+
+    def _take(self, replies: pa.RecordBatch) -> None:
+        self.outbox.take(replies)
+        self._report(at_least=_EVENTS_AT_ONCE)
 
     def _answered(self) -> None:
         self.outbox.sent()

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any, Final, Literal, TypeVar
 
 from .paths import Branch, here, inside
@@ -16,6 +16,7 @@ Tell = Callable[[str, str], None]
 Thunk = Callable[[], Awaitable[T]] | Awaitable[T]
 
 _MOST_ARGUMENTS: Final = 3
+_NAME: Final = "branch"
 
 
 async def gather(
@@ -66,7 +67,7 @@ async def flow(
 
 
 def _start(work: Coroutine[Any, Any, T], branch: Branch) -> "asyncio.Task[T]":
-    return asyncio.Task(work, loop=asyncio.get_running_loop(), context=inside(branch))
+    return _task(work, inside(branch))
 
 
 def _call(thunk: Thunk[Any], branch: Branch) -> "asyncio.Task[Any]":
@@ -81,7 +82,13 @@ def _call(thunk: Thunk[Any], branch: Branch) -> "asyncio.Task[Any]":
         work = _raised(error)
     if not inspect.iscoroutine(work):
         work = _awaited(work)
-    return asyncio.Task(work, loop=asyncio.get_running_loop(), context=context)
+    return _task(work, context)
+
+
+def _task(work: Coroutine[Any, Any, T], context: Context) -> "asyncio.Task[T]":
+    """Start a branch; its name is every branch's, as one of its own would take memory."""
+    loop = asyncio.get_running_loop()
+    return asyncio.Task(work, loop=loop, name=_NAME, context=context)
 
 
 async def _awaited(work: Awaitable[Any]) -> Any:
@@ -111,20 +118,21 @@ async def _ended(tell: Tell, tasks: list["asyncio.Task[Any]"]) -> list[Any]:
 
 async def _all_done(tasks: "Iterable[asyncio.Task[Any]]") -> None:
     """Return once all *tasks* are done, as asyncio.wait does; a branch costs it no context."""
-    left = {task for task in tasks if not task.done()}
-    if not left:
-        return
+    left, context = 0, copy_context()
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def ended(task: "asyncio.Task[Any]") -> None:
-        left.discard(task)
+    def ended(_: "asyncio.Task[Any]") -> None:
+        nonlocal left
+        left -= 1
         if not left and not done.done():
             done.set_result(None)
 
-    context = copy_context()
-    for task in left:
-        task.add_done_callback(ended, context=context)
-    await done
+    for task in tasks:
+        if not task.done():
+            left += 1
+            task.add_done_callback(ended, context=context)
+    if left:
+        await done
 
 
 def _outcome(tell: Tell, task: "asyncio.Task[Any]", place: int) -> Any:

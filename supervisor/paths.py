@@ -20,12 +20,13 @@ class Branch:
 
     def __init__(self, path: str, seed: int, phase: str = "") -> None:
         self.path, self._seed, self.phase = path, seed, phase
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, int] | None = None  # most branches are one agent
         self._random: random.Random | None = None
 
     def place(self, verb: str) -> str:
         """Return the path of the next call of *verb* here."""
-        count = self._counts[verb] = self._counts.get(verb, 0) + 1
+        counts = self._counts = {} if self._counts is None else self._counts
+        count = counts[verb] = counts.get(verb, 0) + 1
         return f"{self.path}/{verb}:{count}"
 
     def child(self, path: str) -> "Branch":

@@ -18,7 +18,6 @@ import pyarrow as pa
 
 from ..actors.answers import Preference
 from ..actors.bracket import Progress, Ranking
-from ..actors.errors import AgentError
 from ..actors.handle import Handle
 from ..actors.output import Output, output_of, schema_of
 from ..actors.questions import Question
@@ -26,7 +25,7 @@ from ..actors.reader import closed
 from ..actors.verifier import Ruling, Verdict
 from . import branches
 from .agents import AgentOptions, raise_for
-from .answering import answered
+from .answering import told, typed
 from .backstage import Backstage, Spent
 from .bracketed import Bracketed
 from .branches import OnError, Thunk
@@ -98,15 +97,10 @@ class Run:
         path = here().place("work")
         wanted = None if output is None else output_of(output)
         call = self._stage.clerk.work(path, prompt, schema_of(wanted), options)
-        return self._worked(call, wanted, on_error)
-
-    async def _worked(self, call: Call, wanted: Output[Any] | None, on_error: Missing) -> Any:
-        try:
-            return await answered(self._stage, call, wanted)
-        except AgentError:
-            if on_error == "null":
-                return None
-            raise
+        or_none = on_error == "null"
+        if wanted is None:
+            return told(self._stage, call, or_none=or_none)
+        return typed(self._stage, call, wanted, or_none=or_none)
 
     def verify(
         self,
@@ -200,8 +194,10 @@ class Run:
         return self._read(call, wanted)
 
     async def _read(self, call: Call, wanted: Output[Any] | None) -> Any:
-        answer = await answered(self._stage, call, wanted)
-        return Handle(answer, source=call.path) if wanted is None else answer
+        if wanted is not None:
+            return await typed(self._stage, call, wanted)
+        text = await told(self._stage, call)
+        return Handle(text or "", source=call.path)
 
     def map(
         self,

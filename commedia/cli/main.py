@@ -11,6 +11,8 @@ from typing import NoReturn
 
 import click
 
+from ..actors.imports import ARROW
+
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -85,6 +87,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and exit with its code; SIGTERM ends it in good order."""
     signal.signal(signal.SIGTERM, _terminate)
+    for name, value in ARROW.items():
+        os.environ.setdefault(name, value)
     code = run(sys.argv[1:])
     if code in (EXIT_INTERRUPTED, EXIT_TERMINATED):
         _leave(code)

@@ -19,6 +19,8 @@ from typing import Final
 
 import psutil
 
+from ...actors.imports import ARROW
+
 MARK: Final = "COMMEDIA_RAY"
 _SECRETS: Final = ("ANTHROPIC_", "CLAUDE_")
 _TOKEN: Final = secrets.token_hex(32)  # one a process: Ray reads its token once and keeps it
@@ -57,6 +59,7 @@ class Session:
     def environment(self) -> Mapping[str, str]:
         """What Ray's processes are told: all of it must be set before ray is imported."""
         return {
+            **ARROW,
             **_SETTINGS,
             "RAY_AUTH_TOKEN_PATH": str(self.folder / "token"),
             "RAY_preload_python_modules": ",".join(self.preload),
