@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -71,7 +71,33 @@ def _of_schema(text: str) -> Output[Any]:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         raise UsageError(f"output is no JSON Schema: {error.message}") from None
+    _check_references(schema)
     return _wrapping(schema, None)
+
+
+def _check_references(schema: dict[str, Any]) -> None:
+    """Raise UsageError where a `$ref` in *schema* leads nowhere inside it."""
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
+
+    resource = DRAFT202012.create_resource(schema)
+    resolver = Registry().with_resource("", resource).resolver()
+    for reference in _references(schema):
+        try:
+            resolver.lookup(reference)
+        except Unresolvable:
+            raise UsageError(f"output has a $ref that leads nowhere: {reference!r}") from None
+
+
+def _references(part: Any) -> Iterator[str]:  # Any: JSON
+    if isinstance(part, Mapping):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        part = list(part.values())
+    if isinstance(part, list):
+        for inner in part:
+            yield from _references(inner)
 
 
 @functools.lru_cache(maxsize=256)

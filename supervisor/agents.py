@@ -213,7 +213,12 @@ def _segment(value: object, tag: str) -> Segment:
         return Segment(value.model_dump_json(), TRUSTED, tag)
     if isinstance(value, str):
         return Segment(value, TRUSTED, tag)
-    return Segment(json.dumps(value), TRUSTED, tag)
+    try:
+        return Segment(json.dumps(value), TRUSTED, tag)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"a {tag} is a {type(value).__name__} that is no JSON; give a text, JSON, or one handle"
+        ) from None
 
 
 def raise_for(reply: Reply, call: Call) -> None:

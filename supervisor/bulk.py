@@ -27,6 +27,8 @@ async def map_judges(
     question: Question,
 ) -> pa.RecordBatch:
     """Have judges compare what each row of *table* shows; replies row for row."""
+    if not by.strip():
+        raise UsageError("judges must be told what to compare by: run.map(run.judge, ..., by=...)")
     is_own = items is None
     if items is None:
         items, table = _items_of(stage, table)

@@ -52,7 +52,14 @@ def test_an_answer_comes_back_as_the_type_that_was_asked_for(
     assert play(script, model=lambda row: said).value == expected
 
 
-@pytest.mark.parametrize("output", [len, {"type": "nonsense"}, "text"], ids=["f", "schema", "text"])
+DEAD = {"type": "object", "properties": {"x": {"$ref": "#/$defs/nothing"}}}
+
+
+@pytest.mark.parametrize(
+    "output",
+    [len, {"type": "nonsense"}, "text", DEAD],
+    ids=["f", "schema", "text", "dead reference"],
+)
 def test_an_output_that_cannot_be_is_refused_before_anything_is_asked(output: Any) -> None:
     asked: list[Row] = []
 
@@ -240,6 +247,17 @@ def test_a_handle_may_be_read_again_and_verified() -> None:
     assert play(script, model=model).value == (True, True)
 
 
+def test_a_claim_that_is_no_json_is_refused_in_one_sentence() -> None:
+    """A handle goes in alone: inside of a value it would be no fence's text."""
+
+    async def script(run: Run) -> None:
+        handle = await run.read("a mail", "What does it say?")
+        with pytest.raises(UsageError, match="dict that is no JSON"):
+            await run.verify({"mail": handle}, "it is kind")
+
+    assert play(script, model=echo).status == "completed"
+
+
 def test_a_verdict_on_untrusted_text_carries_none_of_it() -> None:
     schemas: list[str] = []
 
@@ -317,6 +335,14 @@ def test_bulk_verbs_answer_row_for_row(model: Any) -> None:
         return [table.column("status").to_pylist() for table in (worked, verified, judged)]
 
     assert play(script, model=model).value == [["ok"] * 3, ["ok"] * 2, ["ok"]]
+
+
+def test_judges_in_bulk_are_told_what_to_compare_by() -> None:
+    async def script(run: Run) -> None:
+        with pytest.raises(UsageError, match="by="):
+            await run.map(run.judge, pa.table({"left": ["a"], "right": ["b"]}))
+
+    assert play(script, model=echo).status == "completed"
 
 
 def test_map_takes_verbs_of_its_own_run_only() -> None:

@@ -1,7 +1,8 @@
 """Analysts and refuters that are models: readers in quarantine, for evidence is anybody's text.
 
-What they answer is closed: services and signs that code has seen, kinds of fault, bounded numbers,
-rows. So nothing that a log line says can leave them, and what they cite is checked.
+What they answer is closed: numbers of services that code has seen, signs, kinds of fault, bounded
+numbers, rows. So nothing that a log line says can leave them, and what they cite is checked. A
+service's name is evidence too: it stands in the fence with the rest, never among the orders.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,8 @@ Which service is the root cause of this incident, and how is it at fault? The in
 You see one kind of evidence alone, {name} ({kind}), digested: what changed against the baseline, \
 strongest first, with its rows as {name}:ROW. Name at most {most} candidates, each with a score in \
 nats (how strongly this evidence speaks for it), how often as strong a sign is a false alarm, and \
-the numbers of the rows that show it. Say which signs you observed, and which you could not. \
+the numbers of the rows that show it. A service is named by its number in the list that the text \
+begins with. Say which signs you observed, and which you could not. \
 Kinds of fault: cpu_contention (another process takes the processor), cpu_consumed (its own code \
 burns it), network_delay (its packets are late), exception (its control flow is cut), return (a \
 call returns the wrong thing, and the flow goes on by another branch)."""
@@ -31,10 +33,10 @@ call returns the wrong thing, and the flow goes on by another branch)."""
 REFUTER: Final = """\
 Is this the root cause of the incident? The incident: {incident}
 
-The hypothesis, made from other evidence: the service {service} has the fault {fault}. You see \
-{name} ({kind}) alone. Does it support the hypothesis, contradict it, or can it not see? Say how \
-strongly, in nats, and the numbers of the rows that show it. If this evidence could not show it \
-either way, it cannot see."""
+The hypothesis, made from other evidence: the service on the first line of the text has the fault \
+{fault}. You see {name} ({kind}) alone. Does it support the hypothesis, contradict it, or can it \
+not see? Say how strongly, in nats, and the numbers of the rows that show it. If this evidence \
+could not show it either way, it cannot see."""
 
 
 async def analyse(
@@ -42,14 +44,21 @@ async def analyse(
 ) -> Analysis:
     """Return what a model finds in one piece of evidence, shown as *text*."""
     question = ANALYST.format(incident=incident, name=piece.name, kind=piece.kind, most=MOST)
-    schema = _analysis(services, signs, piece.rows)
+    schema = _analysis(len(services), signs, piece.rows)
+    listed = "".join(f"service {place}: {name}\n" for place, name in enumerate(services))
     found = await run.read(
-        text, question, output=schema, label=f"analyst of {piece.name}", about=piece.name
+        f"{listed}\n{text}",
+        question,
+        output=schema,
+        label=f"analyst of {piece.name}",
+        about=piece.name,
     )
     return Analysis(
         observed=tuple(found["observed"]),
         unobserved=tuple(f"{piece.name}: {sign}" for sign in found["unobserved"]),
-        candidates=tuple(_candidate(piece, one) for one in found["candidates"]),
+        candidates=tuple(
+            _candidate(piece, services[one["service"]], one) for one in found["candidates"]
+        ),
     )
 
 
@@ -59,13 +68,12 @@ async def refute(
     """Return what a model says to *candidate* from one piece of other evidence."""
     question = REFUTER.format(
         incident=incident,
-        service=candidate.service,
         fault=candidate.kind,
         name=piece.name,
         kind=piece.kind,
     )
     found = await run.read(
-        text,
+        f"The service: {candidate.service}\n\n{text}",
         question,
         output=_refutation(piece.rows),
         label=f"refuter of {candidate.service} from {piece.name}",
@@ -81,10 +89,10 @@ async def refute(
     )
 
 
-def _candidate(piece: Piece, found: Mapping[str, Any]) -> Candidate:
+def _candidate(piece: Piece, service: str, found: Mapping[str, Any]) -> Candidate:
     fault = found["kind"]
     return Candidate(
-        service=found["service"],
+        service=service,
         kind=fault,
         score=found["nats"],
         false_alarm_rate=found["false_alarm_rate"],
@@ -99,9 +107,9 @@ def _candidate(piece: Piece, found: Mapping[str, Any]) -> Candidate:
     )
 
 
-def _analysis(services: Sequence[str], signs: Sequence[str], rows: int) -> dict[str, Any]:
+def _analysis(services: int, signs: Sequence[str], rows: int) -> dict[str, Any]:
     candidate = _object(
-        service=_enum(services),
+        service={"type": "integer", "minimum": 0, "maximum": max(services - 1, 0)},
         kind=_enum(FAULTS),
         nats=_number(0, 50),
         false_alarm_rate=_number(0, 1),
@@ -110,7 +118,7 @@ def _analysis(services: Sequence[str], signs: Sequence[str], rows: int) -> dict[
     return _object(
         observed=_list(_enum(signs), len(signs)),
         unobserved=_list(_enum(signs), len(signs)),
-        candidates=_list(candidate, MOST),
+        candidates=_list(candidate, MOST if services else 0),
     )
 
 

@@ -1,6 +1,7 @@
 """The hunt as a workflow: files in, a report out, on code, on simulated readers, and resumed."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,27 @@ def test_simulated_readers_answer_in_closed_values_and_cite_rows_that_exist(
     assert {cause.service for cause in report.causes} <= {"otter", "finch", "mole", "wren"}
 
 
+def test_a_services_name_stands_in_the_fence_only(
+    evidence: Callable[..., dict[str, Path]],
+) -> None:
+    """It is evidence, which anybody may have written."""
+    asked: list[Any] = []
+
+    def model(row: Any) -> Any:
+        asked.append(row)
+        one = {"service": 1, "kind": "return", "nats": 9, "false_alarm_rate": 0, "rows": [0]}
+        if "candidates" in row["output_schema"]:
+            return {"observed": [], "unobserved": [], "candidates": [one]}
+        return {"stance": "supports", "nats": 1, "rows": [0]}
+
+    report = hunted(evidence("return", "mole"), model)
+
+    assert report.causes[0].service in ("otter", "finch", "mole", "wren")
+    for row in asked:
+        orders = re.sub(r"<untrusted>.*</untrusted>", "", row["prompt"], flags=re.DOTALL)
+        assert not re.search("otter|finch|mole|wren", orders + row["output_schema"])
+
+
 def test_a_row_that_does_not_exist_is_rejected_by_code(
     evidence: Callable[..., dict[str, Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,7 +112,7 @@ def test_a_row_that_does_not_exist_is_rejected_by_code(
     def liar(row: Any) -> Any:
         if "candidates" not in row["output_schema"]:
             return {"stance": "cannot see", "nats": 0, "rows": []}
-        one = {"service": "mole", "kind": "return", "nats": 9, "false_alarm_rate": 0}
+        one = {"service": 0, "kind": "return", "nats": 9, "false_alarm_rate": 0}
         return {"observed": [], "unobserved": [], "candidates": [{**one, "rows": [10**8]}]}
 
     report = hunted(evidence("return", "mole"), liar)
