@@ -3,8 +3,6 @@
 import re
 from typing import Final
 
-from rapidfuzz import fuzz, process, utils
-
 NEAR: Final = 0.95
 """From this similarity on (of the letters, words sorted) two texts say the same."""
 
@@ -14,6 +12,8 @@ _TELLING: Final = re.compile(r"\d+|\b(?:not|no|never|none|without|cannot)\b|\w+n
 
 def normal(text: str) -> str:
     """Return *text* without what means nothing: case, punctuation, white space."""
+    from rapidfuzz import utils  # here, as a sort imports this and needs none of it
+
     return " ".join(utils.default_process(text).split()) or text.strip()
 
 
@@ -39,6 +39,8 @@ class Seen:
         if plain in self._exact or self._near >= 100.0:
             return self._exact.get(plain)
         others = self._alike.get(_telling(text), {})
+        from rapidfuzz import fuzz, process
+
         found = process.extractOne(
             plain, others, scorer=fuzz.token_sort_ratio, score_cutoff=self._near
         )
