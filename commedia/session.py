@@ -88,12 +88,9 @@ class Session:
         """
         if not 0.5 < accuracy < 1.0:
             raise UsageError(f"accuracy {accuracy:g} is not between 0.5 and 1")
-        counts = {"hosts": hosts, "batch_rows": batch_rows, "in_flight": in_flight, "slots": slots}
-        for name, value in counts.items():
-            if value is not None and value < 1:
-                raise UsageError(f"{name} is {value}, and must be at least 1")
         if runtime not in ("ray", "inline"):
             raise UsageError(f"runtime {runtime!r} is neither ray nor inline")
+        _check_counts(hosts=hosts, batch_rows=batch_rows, in_flight=in_flight, slots=slots)
         texts = [budget] if isinstance(budget, str) else list(budget or [])
         self._budget = Budget.parse_all(texts)
         self._model, self._base_url = model, base_url
@@ -392,6 +389,12 @@ class Session:
                     raise
                 self._thread().submit(self._driver.halt(cancel=cancel))  # nobody waits for it
         return future.result()
+
+
+def _check_counts(**counts: int | None) -> None:
+    for name, value in counts.items():
+        if value is not None and value < 1:
+            raise UsageError(f"{name} is {value}, and must be at least 1")
 
 
 def _workflow_of(script: Callable[..., Coroutine[Any, Any, Any]]) -> Workflow[..., Any]:

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextvars import Context, copy_context
+from contextvars import Context
 from typing import Any, Final, Literal, TypeVar
 
 from .paths import Branch, here, inside
@@ -117,22 +117,25 @@ async def _ended(tell: Tell, tasks: list["asyncio.Task[Any]"]) -> list[Any]:
 
 
 async def _all_done(tasks: "Iterable[asyncio.Task[Any]]") -> None:
-    """Return once all *tasks* are done, as asyncio.wait does; a branch costs it no context."""
-    left, context = 0, copy_context()
-    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    """Return once all *tasks* are done, as asyncio.wait does.
 
-    def ended(_: "asyncio.Task[Any]") -> None:
-        nonlocal left
-        left -= 1
-        if not left and not done.done():
-            done.set_result(None)
-
+    One is waited for at a time: by the end of it most others are done too, and cost nothing.
+    """
     for task in tasks:
         if not task.done():
-            left += 1
-            task.add_done_callback(ended, context=context)
-    if left:
-        await done
+            await _over(task)
+
+
+async def _over(task: "asyncio.Task[Any]") -> None:
+    """Return once *task* is done, however it ends; who is cancelled meanwhile leaves it alone."""
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def end(_: "asyncio.Task[Any]") -> None:
+        if not done.done():
+            done.set_result(None)
+
+    task.add_done_callback(end)
+    await done
 
 
 def _outcome(tell: Tell, task: "asyncio.Task[Any]", place: int) -> Any:

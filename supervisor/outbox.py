@@ -5,7 +5,7 @@ import itertools
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
@@ -48,8 +48,7 @@ class Call:
         return self.path, self.role, self.label, self.phase
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """How a call ended, as its verb sees it."""
 
     status: str

@@ -17,7 +17,7 @@ _M2 = np.uint64(0x94D049BB133111EB)
 
 def text_key(*parts: object) -> np.uint64:
     """Return a 64-bit key of *parts*, the same in every process."""
-    text = "\x1f".join(_escaped(str(part)) for part in parts)
+    text = "\x1f".join([_escaped(str(part)) for part in parts])
     return np.uint64(int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little"))
 
 
