@@ -154,8 +154,7 @@ class Session:
         known = remember(run, None if script is None else _workflow_of(script), args)
         data = known.data
         seed = int(data["seed"])
-        name = str(data["model"])
-        launch = self._launch(known.args, known.workflow, name=name, seed=seed)
+        launch = self._launch(known.args, known.workflow, name=str(data["model"]), seed=seed)
         launch = dataclasses.replace(
             launch,
             seed=seed,
@@ -207,8 +206,7 @@ class Session:
         job = self._plan(items, by, text, id, truth, ask, target, seed)
         runtime = await asyncio.to_thread(self._open)
         table = await asyncio.to_thread(items_table, job)
-        running = self._thread().submit(self._perform(job, runtime, table))
-        return await asyncio.wrap_future(running)
+        return await asyncio.wrap_future(self._thread().submit(self._perform(job, runtime, table)))
 
     def resume_rank(self, run: str) -> RankResult:
         """Go on with a sort, by the name of its run: what was answered is not asked again."""
