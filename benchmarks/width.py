@@ -22,8 +22,8 @@ AGENTS: Final = 10_000
 ALL: Final = 100_000
 CALLS: Final = 1_000
 IN_FLIGHT: Final = 256
-ROUNDS: Final = 9
-HTTP_ROUNDS: Final = 5
+ROUNDS: Final = 6
+HTTP_ROUNDS: Final = 3
 SKIPPED: Final = [Row("other frameworks", "skipped", "`make peers` was not run", None)]
 
 Figures = dict[str, float]
