@@ -1,8 +1,8 @@
 """What a kill costs: `python -m commedia.benchmarks.resuming` prints every figure and its bar.
 
-Each workflow of FLOWS is played by a counting function, by simulated agents and, if SERVED names
-it, by a Messages API server in another process; killed at random moments, resumed, and compared
-with a run that nobody killed. Exits 1 when a bar is missed.
+The examples and the hunt (`resumable.py`), each played by a counting function, by simulated agents
+and some by a Messages API server in another process, are killed at random moments, resumed, and
+compared with a run that nobody killed. Two are measured at once. Exits 1 when a bar is missed.
 """
 
 import argparse
@@ -11,64 +11,48 @@ import random
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 
+from .beheading import behead, beheaded
 from .command import folder
 from .flows.fan import fan
-from .killing import (
-    IN_FLIGHT,
-    Chain,
-    Flow,
-    Player,
-    RuntimeKind,
-    beheaded,
-    counting_model,
-    killed,
-    served_model,
-)
+from .killing import Chain, killed
+from .players import IN_FLIGHT, Flow, Player, RuntimeKind, counting_model, playing
+from .resumable import Pair, one_of_each_player, pairs
 from .rows import Row, at_most, render
 
-FLOWS: Final[tuple[Flow, ...]] = (
-    Flow("commedia.benchmarks.flows.survey:survey", {"topics": 12}),
-    Flow("commedia.benchmarks.flows.triage:triage", {"tickets": 16}),
-    Flow("commedia.benchmarks.flows.contest:contest", {"ideas": 16}),
-)
-"""The workflows that are killed: add a line to have one more measured."""
-
-SERVED: Final = frozenset(("survey", "triage"))
-"""Those that are also played by a server."""
-
-KILLS, LINKS = 20, 4
+KILLS, LINKS = 20, 10
 """So many kills of the driver inline, in chains of so many in one run."""
 KILLS_ON_RAY = 2
 BEHEADINGS = 5
 WIDTH = 100
+HOSTS_START_S = 2.0
+"""How long the hosts of a run take to start on Ray, before its agents act."""
+AT_ONCE = 2
+"""So many workflows are measured at a time, each in a process of its own."""
 
 
-def kills(flows: Sequence[Flow] = FLOWS) -> list[Row]:
+def kills() -> list[Row]:
     """The driver killed -9 at 20 random moments, inline."""
-    return _measured(flows, lambda flow, player: _chains(flow, player, KILLS, LINKS, "inline"))
+    return _measured(partial(_driver, KILLS, LINKS, "inline"), pairs())
 
 
-def kills_on_ray(flows: Sequence[Flow] = FLOWS) -> list[Row]:
+def kills_on_ray() -> list[Row]:
     """The driver killed -9 at 2 random moments, on Ray."""
-    return _measured(flows, lambda flow, player: _chains(flow, player, KILLS_ON_RAY, 2, "ray"))
+    return _measured(partial(_driver, KILLS_ON_RAY, KILLS_ON_RAY, "ray"), pairs())
 
 
-def supervisors(flows: Sequence[Flow] = FLOWS) -> list[Row]:
-    """The supervisor killed 5 times in one run, inline and on Ray."""
+def supervisors() -> list[Row]:
+    """The supervisor killed 5 times in one run, inline."""
+    return _measured(partial(_supervisor, "inline"), pairs())
 
-    def measure(flow: Flow, player: Player) -> tuple[Chain, list[Chain]]:
-        beheaded(flow, player)  # whatever is imported late is no part of the work
-        whole, chance = beheaded(flow, player), random.Random(5)
-        kinds: tuple[RuntimeKind, ...] = ("inline", "ray")
-        return whole, [
-            beheaded(flow, player, _points(whole, BEHEADINGS, chance), runtime=kind)
-            for kind in kinds
-        ]
 
-    return _measured(flows, measure)
+def supervisors_on_ray() -> list[Row]:
+    """The supervisor killed 5 times in one run, on Ray: a workflow of each player."""
+    return _measured(partial(_supervisor, "ray"), one_of_each_player(pairs()))
 
 
 def sorts() -> list[Row]:
@@ -78,12 +62,12 @@ def sorts() -> list[Row]:
     table.write_text("id,text\n" + "\n".join(rows) + "\n")
     options = {"by": "size", "text": "text", "ask": "list:5"}
     flow, player = Flow(str(table), options, verb="sort"), counting_model(folder())
-    whole, chains = _chains(flow, player, 8, LINKS, "inline")
+    whole, chains = _chains(flow, player, 8, 4, "inline")
     digests = {chain.said["digest"][:12] for chain in (whole, *chains)}
     again = sum(len(chain.finished_again or ()) for chain in chains)
-    in_flight = max(chain.repeats / chain.kills for chain in chains)
+    in_flight = max(chain.repeats(whole) / max(chain.kills, 1) for chain in chains)
     return [
-        Row("kills", str(sum(chain.kills for chain in chains))),
+        _exactly("kills that landed", sum(chain.kills for chain in chains), 8),
         Row("calls of the whole sort", str(whole.said["calls"])),
         _exactly("digests", len(digests), 1),
         at_most("finished calls asked again", again, 0),
@@ -93,76 +77,108 @@ def sorts() -> list[Row]:
 
 def edited() -> list[Row]:
     """A fan-out of 100 with one failed agent, then one prompt changed: the two run again."""
-    rows = []
-    for name, player in _players(served=True):
-        if player.log is None:
-            continue
-        with player.session("inline") as session:
-            first = session.run(fan, WIDTH, broken=17)
-            told = len(player.asked())
-            second = session.resume(first.run_id, fan, broken=None, changed=40)
+    return [row for name in ("counted", "claude") for row in _edited(name)]
+
+
+def _edited(name: str) -> list[Row]:
+    with playing(name) as player, player.session("inline") as session:
+        first = session.run(fan, WIDTH, broken=17)
+        told = len(player.asked())
+        second = session.resume(first.run_id, fan, broken=None, changed=40)
         again = player.asked()[told:]
-        rows += [
-            _exactly(f"{name}: agents that failed at first", sum(first.missing.values()), 1),
-            _exactly(f"{name}: agents asked when resumed", len(again), 2),
-            _exactly(f"{name}: answers used again", second.reused, WIDTH - 2),
-            _exactly(f"{name}: status", second.status, "completed"),
-        ]
-        if name == "counted":
-            places = sorted(int(path.partition("[")[2].partition("]")[0]) for path in again)
-            rows.append(_exactly(f"{name}: which", places, [17, 40]))
+    rows = [
+        _exactly(f"{name}: agents that failed at first", sum(first.missing.values()), 1),
+        _exactly(f"{name}: agents asked when resumed", len(again), 2),
+        _exactly(f"{name}: answers used again", second.reused, WIDTH - 2),
+        _exactly(f"{name}: status", second.status, "completed"),
+    ]
+    if name == "counted":
+        places = sorted(int(path.partition("[")[2].partition("]")[0]) for path in again)
+        rows.append(_exactly(f"{name}: which", places, [17, 40]))
     return rows
 
 
-def _measured(
-    flows: Sequence[Flow], measure: Callable[[Flow, Player], tuple[Chain, list[Chain]]]
-) -> list[Row]:
-    rows = []
-    for flow in flows:
-        for name, player in _players(served=flow.name in SERVED):
-            rows += _rows(f"{flow.name}, {name}", *measure(flow, player), player)
-    return rows
+def _measured(measure: Callable[[Flow, str], list[Row]], pairs: Sequence[Pair]) -> list[Row]:
+    """Measure each of *pairs*, some at once, each in a process with a run store of its own."""
+    context = get_context("spawn")
+    with ProcessPoolExecutor(AT_ONCE, context, warnings.simplefilter, ("ignore",)) as pool:
+        found = list(pool.map(measure, *zip(*pairs, strict=True)))
+    return [row for rows in found for row in rows]
+
+
+def _driver(kills: int, links: int, runtime: RuntimeKind, flow: Flow, name: str) -> list[Row]:
+    with playing(name) as player:
+        whole, chains = _chains(flow, player, kills, links, runtime)
+        return _rows(f"{flow.name}, {name}", whole, chains, player, kills)
 
 
 def _chains(
     flow: Flow, player: Player, kills: int, links: int, runtime: RuntimeKind
 ) -> tuple[Chain, list[Chain]]:
-    whole, chance = killed(flow, player, ()), random.Random(20)
-    return whole, [
-        killed(flow, player, _moments(whole, links, chance), runtime=runtime)
-        for _ in range(kills // links)
-    ]
+    """Return the run that nobody killed, and others until so many *kills* landed."""
+    whole, chance, landed = killed(flow, player, ()), random.Random(20), 0
+    chains: list[Chain] = []
+    while landed < kills and len(chains) < 4 * kills // links:
+        waits = _waits(flow, player, whole, min(links, kills - landed), runtime, chance)
+        chains.append(killed(flow, player, waits, runtime=runtime))
+        landed += chains[-1].kills
+    return whole, chains
 
 
-def _moments(whole: Chain, count: int, chance: random.Random) -> list[float]:
-    """Return so many moments of the *whole* run's work, in order."""
-    return sorted(chance.uniform(0.0, whole.work_s) for _ in range(count))
+def _waits(
+    flow: Flow,
+    player: Player,
+    whole: Chain,
+    count: int,
+    runtime: RuntimeKind,
+    chance: random.Random,
+) -> list[float]:
+    """Return how long to wait before each kill: at random moments of the *whole* run's work."""
+    if player.keeps(flow):
+        moments = sorted(chance.uniform(0.0, whole.work_s) for _ in range(count))
+        return [after - before for before, after in zip((0.0, *moments), moments, strict=False)]
+    start_s = HOSTS_START_S if runtime == "ray" else 0.0
+    return [chance.uniform(0.0, start_s + float(whole.said["wall_s"])) for _ in range(count)]
 
 
-def _points(whole: Chain, count: int, chance: random.Random) -> list[float]:
-    """Return so many points of the *whole* run, in order: numbers of calls, or seconds."""
-    if whole.asked:
-        return sorted(chance.sample(range(1, len(whole.asked)), count))
-    return sorted(chance.uniform(0.0, float(whole.said["wall_s"])) for _ in range(count))
+def _supervisor(runtime: RuntimeKind, flow: Flow, name: str) -> list[Row]:
+    chance = random.Random(5)
+    with playing(name) as player, player.session(runtime, flow) as session:
+        beheaded(flow, player)  # whatever is imported late is no part of the work
+        whole = beheaded(flow, player)
+        if player.keeps(flow):
+            done = len(whole.asked) + whole.steps
+            chain = behead(
+                session, flow, player, at=sorted(chance.sample(range(1, done), BEHEADINGS))
+            )
+        else:  # each life does all again, on Ray more slowly
+            span_s = 0.6 * whole.work_s
+            waits = [chance.uniform(0.0, span_s) for _ in range(BEHEADINGS)]
+            chain = behead(session, flow, player, after_s=waits)
+        return _rows(f"{flow.name}, {name}", whole, [chain], player, BEHEADINGS)
 
 
-def _rows(name: str, whole: Chain, chains: list[Chain], player: Player) -> list[Row]:
-    kills = sum(chain.kills for chain in chains)
+def _rows(name: str, whole: Chain, chains: list[Chain], player: Player, kills: int) -> list[Row]:
+    landed = sum(chain.kills for chain in chains)
     same = sum(_is_same(chain, whole) for chain in chains)
+    again = sum(chain.steps_again for chain in chains)
     rows = [
-        Row(f"{name}: kills", str(kills)),
+        Row(f"{name}: kills that landed", f"{landed} of {kills}", f"= {kills}", landed == kills),
         _exactly(f"{name}: runs with the same result", f"{same} of {len(chains)}", _all(chains)),
     ]
+    if whole.steps:
+        rows.append(at_most(f"{name}: finished steps done again", again, 0))
     if player.log is None:
         return rows
     if whole.finished_again is not None:
-        again = sum(len(chain.finished_again or ()) for chain in chains)
-        rows.append(at_most(f"{name}: finished calls asked again", again, 0))
-    unlisted = sum(chain.unlisted for chain in chains)
+        asked = sum(len(chain.finished_again or ()) for chain in chains)
+        rows.append(at_most(f"{name}: finished calls asked again", asked, 0))
+    unlisted = sum(chain.unlisted(whole) for chain in chains)
+    repeats = sum(chain.repeats(whole) for chain in chains)
     others = sum(chain.asked.keys() != whole.asked.keys() for chain in chains)
     return [
         *rows,
-        Row(f"{name}: asked again, in flight at a kill", str(sum(c.repeats for c in chains))),
+        Row(f"{name}: asked again, in flight at a kill", str(repeats)),
         at_most(f"{name}: of these not listed", unlisted, 0),
         at_most(f"{name}: runs that asked other calls", others, 0),
     ]
@@ -171,15 +187,6 @@ def _rows(name: str, whole: Chain, chains: list[Chain], player: Player) -> list[
 def _is_same(chain: Chain, whole: Chain) -> bool:
     names = ("value", "status", "agents", "missing", "virtual_s")
     return chain.code == whole.code and all(chain.said[n] == whole.said[n] for n in names)
-
-
-def _players(*, served: bool) -> Iterator[tuple[str, Player]]:
-    """Yield who plays, by name; what they need lives until the next is asked for."""
-    yield "counted", counting_model(folder())
-    yield "sim:sonnet", Player("sim:sonnet")
-    if served:
-        with served_model(folder()) as player:
-            yield "claude through serve", player
 
 
 def _exactly(name: str, value: object, bar: object) -> Row:
@@ -196,6 +203,7 @@ SECTIONS: dict[str, Section] = {
     "kills": kills,
     "ray": kills_on_ray,
     "supervisors": supervisors,
+    "supervisors-ray": supervisors_on_ray,
     "edited": edited,
     "sorts": sorts,
 }

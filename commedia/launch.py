@@ -11,6 +11,7 @@ from typing import Any
 from .account import CAUSES
 from .actors.messages import ModelSpec
 from .actors.simulation.world import World
+from .choice import NOBODY
 from .models import source_of
 from .patterns.loops import Loop
 from .results import counted
@@ -106,7 +107,7 @@ def _open(store: RunStore, launch: Launch, spec: RunSpec) -> None:
             "reference": launch.workflow.reference,
             "args": args,
             "model": launch.model.name,
-            "model_source": source_of(launch.model.script),
+            "model_source": _source_of(launch.model),
             "base_url": launch.model.base_url,
             "in_flight": launch.model.in_flight,
             "simulated": launch.model.is_simulated,
@@ -118,6 +119,11 @@ def _open(store: RunStore, launch: Launch, spec: RunSpec) -> None:
             "started": launch.started.isoformat(timespec="seconds"),
         }
     )
+
+
+def _source_of(model: ModelSpec) -> str | None:
+    """Return where the script of *model* is found again; what needs no model finds ours by name."""
+    return None if model.name == NOBODY else source_of(model.script)
 
 
 def _closed(launch: Launch, spec: RunSpec, finished: Finished, wall_s: float) -> RunResult[Any]:

@@ -1,1 +1,1 @@
-"""Workflows that are killed and resumed to be measured; each uses other verbs than the next."""
+"""Workflows that are there to be measured, and synthetic evidence for the hunt."""

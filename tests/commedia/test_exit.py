@@ -17,8 +17,9 @@ import psutil
 import pytest
 
 from commedia.actors.bracket import Bracket
+from commedia.benchmarks.beheading import beheaded
 from commedia.benchmarks.command import ENTRY
-from commedia.benchmarks.killing import LOG, Flow, beheaded, counting_model
+from commedia.benchmarks.players import Flow, counting_model
 from commedia.supervisor.runtime.base import Runtime
 
 pytestmark = [pytest.mark.ray, pytest.mark.own_ray]
@@ -160,15 +161,12 @@ def test_after_a_signal_nothing_is_left(
     assert (run / "ranking.parquet").exists()
 
 
-def test_after_a_kill_nothing_is_left_and_the_run_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, neighbour: None
-) -> None:
+def test_after_a_kill_nothing_is_left_and_the_run_goes_on(tmp_path: Path, neighbour: None) -> None:
     """Resumed at once, while processes of the killed driver are still ending."""
-    monkeypatch.setenv(LOG, "")
     player = counting_model(tmp_path)
     whole = beheaded(SURVEY, player)
     asked = len(player.asked())
-    driven = Driven([*ENTRY, "run", *player.words, "-q", *SURVEY.words], tmp_path)
+    driven = Driven([*ENTRY, "run", *player.words(SURVEY), "-q", *SURVEY.words], tmp_path)
     driven.wait_until(lambda: len(player.asked()) >= asked + 10)
     driven.process.kill()
     driven.process.communicate()

@@ -10,26 +10,20 @@ from typing import Any
 
 import pytest
 
-from commedia.benchmarks.command import ENTRY, environment
-from commedia.benchmarks.killing import (
-    LOG,
-    Chain,
-    Flow,
-    Player,
-    beheaded,
-    counting_model,
-    killed,
-    served_model,
-)
+from commedia.benchmarks.beheading import beheaded
+from commedia.benchmarks.command import ENTRY
+from commedia.benchmarks.flows.outage import AT, AT_FAULT, write_evidence
+from commedia.benchmarks.killing import Chain, killed
+from commedia.benchmarks.players import NOBODY, Flow, Player, counting_model, served_model
+from commedia.cli.main import run as commedia
 
 SURVEY = Flow("commedia.benchmarks.flows.survey:survey", {"topics": 5})
 TRIAGE = Flow("commedia.benchmarks.flows.triage:triage", {"tickets": 8})
 
 
 @pytest.fixture
-def player(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Player:
+def player(tmp_path: Path) -> Player:
     """A model that counts what it is asked."""
-    monkeypatch.setenv(LOG, "")
     return counting_model(tmp_path)
 
 
@@ -39,7 +33,8 @@ def check(chain: Chain, whole: Chain) -> None:
     assert (chain.code, chain.said["status"]) == (0, "completed")
     assert chain.asked.keys() == whole.asked.keys()
     assert not chain.finished_again
-    assert chain.unlisted == 0
+    assert chain.unlisted(whole) == 0
+    assert chain.steps_again == 0
 
 
 def test_a_driver_killed_twice_changes_nothing(
@@ -51,7 +46,7 @@ def test_a_driver_killed_twice_changes_nothing(
     whole = beheaded(TRIAGE, player)
     tools.unlink()
     wall_s = whole.said["wall_s"]
-    chain = killed(TRIAGE, player, [0.3 * wall_s, 0.6 * wall_s])
+    chain = killed(TRIAGE, player, [0.3 * wall_s, 0.3 * wall_s])
 
     check(chain, whole)
     assert chain.kills == 2
@@ -63,9 +58,10 @@ def test_a_driver_killed_twice_changes_nothing(
 def test_a_server_is_asked_again_for_what_was_in_flight_alone(tmp_path: Path) -> None:
     with served_model(tmp_path) as player:
         whole = beheaded(SURVEY, player)
-        chain = beheaded(SURVEY, player, [0.5 * len(whole.asked)])
+        chain = beheaded(SURVEY, player, at=[0.5 * len(whole.asked)])
 
     check(chain, whole)
+    assert chain.kills == 1
     assert whole.said["simulated"]
 
 
@@ -73,10 +69,26 @@ def test_a_killed_supervisor_changes_nothing(player: Player) -> None:
     """Inline; on Ray the benchmark kills it (`benchmarks/resuming.py`)."""
     whole = beheaded(SURVEY, player)
     calls = len(whole.asked)
-    chain = beheaded(SURVEY, player, [0.3 * calls, 0.6 * calls])
+    chain = beheaded(SURVEY, player, at=[0.3 * calls, 0.6 * calls])
 
     check(chain, whole)
     assert chain.kills == 2
+
+
+def test_a_hunt_without_a_model_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By name, as another process would: that nobody is asked is found again, too."""
+    monkeypatch.setenv("COMMEDIA_HOME", str(tmp_path / "home"))
+    evidence = write_evidence(tmp_path)
+    hunt = Flow("root_cause", {"incident": "It is slow.", "evidence": evidence, "at": str(AT)})
+    options = ["--runtime", "inline", "--json", "-q"]
+
+    whole = _said(["run", *Player(NOBODY).words(hunt), *options, *hunt.words], capsys)
+    again = _said(["resume", "last", *options], capsys)
+
+    assert again["value"] == whole["value"]
+    assert again["value"]["causes"][0]["service"] == AT_FAULT
 
 
 SORT = """
@@ -105,25 +117,28 @@ def _wait_for_lines(log: Path, count: int, driver: "subprocess.Popen[str]") -> N
     raise AssertionError("the sort ended before it was killed")
 
 
-def test_a_sort_that_was_killed_is_resumed(tmp_path: Path) -> None:
+def test_a_sort_that_was_killed_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """By another process, with the same digest, and no finished call is asked again."""
     log, table, model = tmp_path / "asked.log", tmp_path / "table.csv", tmp_path / "judge.py"
     model.write_text(SORT.format(log=str(log)))
-    rows = [f"{n},thing number {(n * 37) % 30}" for n in range(30)]
+    rows = [f"{n},thing number {(n * 37) % 20}" for n in range(20)]
     table.write_text("id,text\n" + "\n".join(rows) + "\n")
     options = ["--by", "size", "--text", "text", "--ask", "pair", "--model", f"{model}:judge"]
-    command = [*ENTRY, "sort", str(table), *options, "--runtime", "inline", "--json", "-q"]
-    whole = _said(command, environment())
+    command = ["sort", str(table), *options, "--runtime", "inline", "--json", "-q"]
+    monkeypatch.setenv("COMMEDIA_HOME", str(tmp_path / "whole"))
+    whole = _said(command, capsys)
     asked = log.read_text().splitlines()
     log.unlink()
 
-    env = environment()
+    monkeypatch.setenv("COMMEDIA_HOME", str(tmp_path / "killed"))
     with subprocess.Popen(
-        command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [*ENTRY, *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as driver:
         _wait_for_lines(log, len(asked) // 2, driver)
         driver.kill()
-    resumed = _said([*ENTRY, "resume", "last", "--runtime", "inline", "--json", "-q"], env)
+    resumed = _said(["resume", "last", "--runtime", "inline", "--json", "-q"], capsys)
 
     assert resumed["digest"] == whole["digest"]
     assert resumed["status"] == whole["status"]
@@ -132,8 +147,7 @@ def test_a_sort_that_was_killed_is_resumed(tmp_path: Path) -> None:
     assert len(again) - len(asked) <= 64  # what was in flight at the kill
 
 
-def _said(command: list[str], env: dict[str, str]) -> dict[str, Any]:
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    assert done.stdout, done.stderr
-    said: dict[str, Any] = json.loads(done.stdout)
+def _said(command: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    commedia(command)
+    said: dict[str, Any] = json.loads(capsys.readouterr().out)
     return said
