@@ -75,14 +75,16 @@ def killed(
 ) -> Chain:
     """Run *flow*, kill the driver of each life after so many seconds of work, and end the run.
 
-    A life that ends before its kill ends the chain.
+    Whatever *runtime* was killed, the last life is inline, which starts faster. A life that ends
+    before its kill ends the chain.
     """
     env, chain = environment(), Chain(finished_again=None if player.base_url else [])
     home, told, finished = Path(env["COMMEDIA_HOME"]), len(player.asked()), set[str]()
-    options = ["--runtime", runtime, "--json", "-q"]
-    command = [*ENTRY, flow.verb, *player.words(flow), *options, *flow.words]
-    out: str | None = None
+    options, out = ["--json", "-q"], None
+    verb, words = [flow.verb, *player.words(flow)], flow.words
     for wait_s in (*waits, PATIENCE_S):
+        kind = runtime if chain.kills < len(waits) else "inline"
+        command = [*ENTRY, *verb, "--runtime", kind, *options, *words]
         with _driving(command, home, env, counts_calls=_counts_calls(flow, player)) as driver:
             began = time.monotonic()
             out, err = _ended(driver, wait_s)
@@ -93,7 +95,7 @@ def killed(
             break
         chain.kills += 1
         told, finished = len(asked), answered(home)
-        command = [*ENTRY, "resume", "last", *options]
+        verb, words = ["resume", "last"], []
     try:
         chain.said = json.loads(out or "")
     except ValueError:
