@@ -210,7 +210,7 @@ def start_ray(*, workers: int = 3) -> RayRuntime:
                 with told(session):
                     _init(session, workers)
             except BaseException as error:
-                _end()
+                _end(patience_s=0.0)  # what is half started does nothing that is waited for
                 if not isinstance(error, Exception):
                     raise
                 raise RunFailedError(f"Ray did not start: {str(error).splitlines()[0]}") from error
@@ -227,16 +227,16 @@ def stop_ray() -> None:
             _end()
 
 
-def _end() -> None:
-    import ray
-
+def _end(*, patience_s: float = STOP_S) -> None:
     global _cluster
     assert _cluster is not None
     session, watchdog = _cluster
     _cluster = None
-    with _silenced():
-        ray.shutdown()
-    session.end(patience_s=STOP_S)
+    ray = sys.modules.get("ray")  # None where Ctrl-C came during its import
+    if ray is not None:
+        with _silenced():
+            ray.shutdown()
+    session.end(patience_s=patience_s)
     watchdog.stdin.close()
     watchdog.wait()
 

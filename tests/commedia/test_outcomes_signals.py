@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from commedia.cli.main import run as commedia
@@ -176,3 +177,31 @@ def test_a_killed_run_says_so_and_goes_on(drive: Any, capsys: pytest.CaptureFixt
     assert commedia(["stop", "last"]) == 2
     assert "is not running" in capsys.readouterr().err
     assert len(resumed(driven, capsys)["unsettled"]) == 3
+
+
+def test_ctrl_c_while_ray_starts_is_one_sentence_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes during the import of Ray, whose place a module of ours takes."""
+    (tmp_path / "ray.py").write_text("raise KeyboardInterrupt")
+    (tmp_path / "flow.py").write_text(FLOW)
+    private = tmp_path / "private"
+    private.mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(private))
+    command = [*ENTRY, "run", "--model", "flow.py:patient", "flow.py"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert ended.stderr.strip() == "commedia: interrupted"
+    assert list(private.iterdir()) == []
+    assert _named(str(private)) == []
+
+
+def _named(word: str) -> list[psutil.Process]:
+    """Return the processes that *word* is in the command line of, as in the watchdog's."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(word in part for part in process.info["cmdline"] or ())
+    ]
