@@ -87,6 +87,13 @@ def kind_of(table: pa.Table) -> Kind:
     return "metrics" if "service" in found and metric_columns(table) else "events"
 
 
+def check_columns(name: str, kind: Kind, table: pa.Table) -> None:
+    """Raise MissingColumnError where *table* lacks a column that its *kind* needs."""
+    for role in NEEDS[kind]:
+        if column_of(table, role) is None:
+            raise MissingColumnError(name, role, table.column_names)
+
+
 def column_of(table: pa.Table, role: str) -> str | None:
     """Return the name of the column of *table* that plays *role*."""
     names = {name.lower(): name for name in table.column_names}
@@ -115,9 +122,7 @@ def normalise(name: str, kind: Kind, table: pa.Table, windows: Windows) -> pa.Ta
     Columns: `row`, `window` (0 is the incident, any other a baseline minute), `time` (seconds
     after *at*), then those of the kind; metrics keep their numeric columns under their own names.
     """
-    for role in NEEDS[kind]:
-        if column_of(table, role) is None:
-            raise MissingColumnError(name, role, table.column_names)
+    check_columns(name, kind, table)
     time = _times(name, table) - windows.at
     window, kept = _windows(table, time, windows, LEAD_S if kind == "events" else 0.0)
     columns = {"row": table["row"], "window": pa.array(window), "time": pa.array(time)}

@@ -11,9 +11,8 @@ from .answers import Analysis, Candidate, Refutation
 from .counting import stack
 from .describe import describe
 from .digests import DIGEST, READ, merge
-from .errors import EvidenceError
 from .evidence import Kind, Windows, check_windows, kind_of, normalise, shard
-from .files import read_batches
+from .files import first_rows, read_batches
 from .panel import Witness, analyse, refute, services_of
 
 SHARD_BYTES = 256 * 2**20
@@ -34,15 +33,8 @@ class Piece(BaseModel):
 
 def survey(name: str, path: Path) -> Piece:
     """Tell what the evidence *name* is; raises EvidenceError where it cannot be used."""
-    if not path.is_file():
-        raise EvidenceError(name, f"there is no file {path}")
-    kind: Kind | None = None
-    rows = 0
-    for table in read_batches(name, path):
-        kind = kind or kind_of(table.drop_columns(["row"]))
-        rows += table.num_rows
-    if kind is None:
-        raise EvidenceError(name, f"{path} has no rows")
+    kind = kind_of(first_rows(name, path))
+    rows = sum(table.num_rows for table in read_batches(name, path))
     shards = max(math.ceil(path.stat().st_size / SHARD_BYTES), 1)
     return Piece(name=name, path=path, kind=kind, rows=rows, shards=shards)
 

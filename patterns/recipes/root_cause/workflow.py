@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import pyarrow as pa
+from pydantic import AfterValidator
 
 from ....actors.errors import UsageError
 from ....supervisor.run import Run
@@ -19,6 +21,7 @@ from . import models
 from .answers import Analysis, Candidate, Refutation, Report
 from .errors import EmptyWindowError
 from .evidence import Windows, seconds
+from .files import check_files
 from .steps import (
     Piece,
     add_up,
@@ -39,7 +42,7 @@ Digested = tuple[Piece, pa.Table]
 async def root_cause(
     run: Run,
     incident: str,
-    evidence: dict[str, Path],
+    evidence: Annotated[dict[str, Path], AfterValidator(check_files)],
     at: str,
     baseline: str | None = None,
     horizon_s: float = 180.0,

@@ -16,6 +16,7 @@ from commedia.cli.main import run as commedia
 from commedia.patterns.recipes.root_cause.answers import Report
 from commedia.patterns.recipes.root_cause.workflow import root_cause
 from commedia.session import Session
+from commedia.supervisor.store import list_runs
 
 
 @pytest.fixture
@@ -132,12 +133,35 @@ def test_evidence_that_says_nothing_is_left_out_and_the_rest_decides(
 
 
 @pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("nothing.parquet", "'logs' is not there: /"),
+        ("notes.txt", "'logs' is a .txt file, not .parquet, .csv or .jsonl: /"),
+        ("table.csv", "'logs' has no column for time, only service, message"),
+    ],
+)
+def test_evidence_that_cannot_be_used_is_bad_input(
+    file: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("notes.txt").write_text("hello")
+    Path("table.csv").write_text("service,message\na,b\n")
+    hunt = ["run", "root_cause", "--incident", "p99 doubled", "--at", "0"]
+
+    assert commedia([*hunt, "--evidence", f"logs={file}"]) == 2
+    assert f"commedia: evidence {said}" in capsys.readouterr().err
+    assert list_runs() == []
+
+
+@pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"--at": "whenever"}, "'whenever' is no time"),
         ({"--baseline": "monday"}, "FROM/TO"),
-        ({"--evidence": "logs=nothing.csv"}, "there is no file"),
-        ({"--evidence": "logs=notes.txt"}, "not .parquet, .csv, .jsonl"),
         ({"--at": "10"}, "check --at"),
     ],
     ids=str,
@@ -152,11 +176,10 @@ def test_what_cannot_be_used_is_said_in_a_sentence(
 ) -> None:
     evidence("return", "mole")
     monkeypatch.chdir(tmp_path)
-    Path("notes.txt").write_text("hello")
     options = {"--incident": "slow", "--evidence": "logs=logs.parquet", "--at": str(AT), **change}
     line = [word for pair in options.items() for word in pair]
 
     assert commedia(["run", "--runtime", "inline", "root_cause", *line]) == 1
     shown = capsys.readouterr().err
     assert sentence in shown
-    assert len(shown.strip().splitlines()) == 1
+    assert shown.strip().splitlines()[-1].startswith("failed: ")
