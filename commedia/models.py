@@ -1,5 +1,6 @@
 """What a command line names: a model, which may be a function in a file, and a simulated world."""
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,15 @@ from typing import Any
 from .actors.errors import UsageError
 from .actors.messages import Script
 from .actors.simulation.world import Thing, World
-from .workflows import load_name
+from .workflows import load_file, load_name
+
+_MOST_NAMED = 8
 
 
 def model_of(name: str | None) -> str | Script | None:
     """Return the model that *name* means: `FILE.py:FUNCTION` is a scripted one."""
+    if name is not None and name.endswith(".py"):
+        raise UsageError(f"a scripted model is FILE.py:FUNCTION; {_functions(name)}")
     if name is None or ".py:" not in name:
         return name
     found = load_name(name)
@@ -19,6 +24,17 @@ def model_of(name: str | None) -> str | Script | None:
         raise UsageError(f"{name} is no function; a scripted model is one that takes a request")
     script: Script = found
     return script
+
+
+def _functions(file: str) -> str:
+    """Return in a clause which functions of *file* could be meant."""
+    module = load_file(file)
+    found = [
+        f"{file}:{name}"
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__
+    ]
+    return f"give {' or '.join(found[:_MOST_NAMED])}" if found else f"{file} holds no function"
 
 
 def source_of(script: Script | None) -> str | None:

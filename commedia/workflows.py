@@ -84,13 +84,19 @@ def load_reference(reference: str) -> Workflow[..., Any]:
 def load_name(reference: str) -> Any:  # Any: whatever a file names so
     """Return what the file of `FILE.py:NAME` calls NAME; raises UsageError."""
     head, _, name = reference.rpartition(":")
-    path = Path(head).expanduser().absolute()
+    module = load_file(head)
+    try:
+        return vars(module)[name]
+    except KeyError:
+        raise UsageError(f"{module.__file__} has no {name}") from None
+
+
+def load_file(file: str) -> ModuleType:
+    """Return the module that *file* is; raises UsageError."""
+    path = Path(file).expanduser().absolute()
     if not path.is_file():
         raise UsageError(f"there is no file {path}")
-    try:
-        return vars(_load(path))[name]
-    except KeyError:
-        raise UsageError(f"{path} has no {name}") from None
+    return _load(path)
 
 
 def list_workflows() -> list[Saved]:

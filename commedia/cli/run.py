@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
+from click.core import ParameterSource
 
 from .delivery import deliver_run
 from .options import duration
@@ -29,6 +30,11 @@ Examples:
 Exit codes: 0 completed, 3 degraded (something is missing), 1 failed, 2 usage, 75 paused (the
 resume command is printed), 130 interrupted.
 """
+
+
+_TYPED = ParameterSource.COMMANDLINE
+_SHAPES = {"times": "every", "goal_model": "goal", "patience": "goal"}
+"""Options that mean something with another one alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +81,8 @@ class RunOptions:
     type=click.Choice(["ray", "inline"]),
     default="ray",
     show_default=True,
-    help="Actors on Ray, or all in this process: print and breakpoint() work there.",
+    help="Actors on Ray, or all in this process: print and breakpoint() work there alone; what a "
+    "workflow tells run.log is shown on both.",
 )
 @click.option("--hosts", type=click.IntRange(min=1), help="Processes a role, at most.")
 @click.option(
@@ -126,15 +133,18 @@ def run(target: str | None, rest: tuple[str, ...], wants_list: bool, **options: 
         return _list(sys.stdout)
     if target is None:
         raise click.UsageError("give a workflow: FILE.py, FILE.py:NAME or a name; --list has them")
+    context = click.get_current_context()
     asked = RunOptions(**options)
     if asked.goal is not None and asked.every is not None:
         raise click.UsageError("--goal and --every cannot be given together")
+    for name, loop in _SHAPES.items():
+        if options[loop] is None and context.get_parameter_source(name) is _TYPED:
+            raise click.UsageError(f"--{name.replace('_', '-')} means nothing without --{loop}")
     from ..workflows import find_workflow
     from .parameters import command_of
 
     found = find_workflow(target)
     command = command_of(found, lambda args: run_workflow(found, args, asked))
-    context = click.get_current_context()
     try:
         code = command.main(
             list(rest), prog_name=f"{context.command_path} {target}", standalone_mode=False
