@@ -28,7 +28,10 @@ _LARGEST: Final = 10**18
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The caps of a run; None where there is none. Tokens are input, output and cache together."""
+    """The caps of a run; None where there is none. Tokens are input, output and cache together.
+
+    *wall_s* counts the seconds of all lives of the run, and not those between them.
+    """
 
     nanousd: int | None = None
     tokens: int | None = None

@@ -40,6 +40,12 @@ class Diary:
         return sum(record["t"] == "begun" for record in self._journal.records)
 
     @property
+    def took_s(self) -> float:
+        """Seconds that its lives have taken, as far as that was noted."""
+        noted = (record["s"] for record in self._journal.records if record["t"] == "took")
+        return max(noted, default=0.0)
+
+    @property
     def skipped(self) -> list[str]:
         """The labels of agents that were skipped: they stay so in each later life."""
         return [record["label"] for record in self._journal.records if record["t"] == "skip"]
