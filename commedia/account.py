@@ -1,6 +1,7 @@
 """From a finished run to its result: what it says, what it scored, and what its folder keeps."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,14 @@ CAUSES = {
     "journal": "the run's journal could not be written",
 }
 """Why answers are missing, in words; other causes say their own name."""
+_MOST_CAUSES = 10
+
+
+def causes_in_words(causes: Mapping[str, int]) -> str:
+    """Return why answers are missing, and how many for each cause, the most frequent first."""
+    ranked = sorted(causes.items(), key=lambda cause: (-cause[1], cause[0]))
+    words = [f"{CAUSES.get(cause, cause)} ({n})" for cause, n in ranked[:_MOST_CAUSES]]
+    return ", ".join([*words, *(["others"] if len(ranked) > _MOST_CAUSES else [])])
 
 
 def open_account(job: Job, spec: RunSpec) -> None:
@@ -161,7 +170,7 @@ def _notes(job: Job, finished: Finished) -> list[str]:
     elif len(scores) == 1:
         notes.append("there is one row, so there is nothing to compare")
     if tally.broken or tally.causes:
-        words = ", ".join(f"{CAUSES.get(c, c)} ({n})" for c, n in sorted(tally.causes.items()))
+        words = causes_in_words(tally.causes)
         notes.append(f"answers are missing because: {words or CAUSES.get(tally.broken or '')}")
     if tally.unknown:
         notes.append(f"{tally.unknown} attempts may have been charged in vain; they count in full")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .account import CAUSES
+from .account import CAUSES, causes_in_words
 from .actors.messages import ModelSpec
 from .actors.simulation.world import World
 from .choice import NOBODY
@@ -22,7 +22,7 @@ from .supervisor.driver import Driver
 from .supervisor.orders import Execute, Finished, Mode, RunSpec
 from .supervisor.run_lock import lock_run
 from .supervisor.store import RunStore
-from .supervisor.workflow import UnwritableArgumentError, Workflow, encode_args
+from .supervisor.workflow import UnwritableArgumentError, Workflow, encode_args, short
 
 _MOST_CAUSES = 3
 WORLD_FILE = "world.parquet"
@@ -204,8 +204,11 @@ def _shortage(launch: Launch, finished: Finished) -> str:
 def _notes(finished: Finished) -> list[str]:
     tally, notes = finished.tally, []
     if tally.causes:
-        words = ", ".join(f"{CAUSES.get(c, c)} ({n})" for c, n in sorted(tally.causes.items()))
-        notes.append(f"answers are missing because: {words}")
+        notes.append(f"answers are missing because: {causes_in_words(tally.causes)}")
+    if finished.unasked:
+        shown = ", ".join(map(short, finished.unasked[:_MOST_CAUSES]))
+        agents = counted(len(finished.unasked), "agent")
+        notes.append(f"{agents} never ran, as the verb was called and never awaited: {shown}")
     causes = sorted(tally.branch_causes.items(), key=lambda cause: -cause[1])
     for why, times in causes[:_MOST_CAUSES]:
         notes.append(f"{counted(times, 'branch', 'branches')} failed with {why}")

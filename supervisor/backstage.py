@@ -67,6 +67,8 @@ class Backstage:
         self.broken: asyncio.Future[None] = self.loop.create_future()
         self.outbox = Outbox(self.loop, self._send, self._halted, self.give_up)
         self._supervisor = supervisor
+        self.unasked: dict[str, str] = {}
+        """Agents whose verb was called and not awaited yet: their labels, by path."""
         self._why: Halted | None = None
         self.is_ending = False
         """Whether the workflow is being taken back."""
@@ -75,7 +77,13 @@ class Backstage:
     def ask(self, call: Call) -> asyncio.Future[Reply]:
         """Return the reply to *call*, which comes at its time."""
         self._go_on()
+        self.unasked.pop(call.path, None)
         return self.outbox.post(call)
+
+    def expect(self, call: Call) -> Call:
+        """Return *call*, which is asked once its verb is awaited."""
+        self.unasked[call.path] = call.label
+        return call
 
     async def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Return what *work* comes to on the supervisor's loop; no virtual time passes."""

@@ -151,7 +151,8 @@ class Finished(Message):
     """A workflow's value and what it cost; *halted* says what stopped it early, if anything.
 
     One that is *paused* has no value; *inquiry* is the question that it waits for. One that
-    *failed* says what its workflow raised, and where (*trace*).
+    *failed* says what its workflow raised, and where (*trace*). *unasked* has the labels of agents
+    whose verb was called and never awaited.
     """
 
     value: Any
@@ -162,3 +163,4 @@ class Finished(Message):
     virtual_s: float | None = None
     failed: str | None = None
     trace: str = ""
+    unasked: tuple[str, ...] = ()

@@ -96,11 +96,12 @@ class Run:
         """
         path = here().place("work")
         wanted = None if output is None else output_of(output)
-        call = self._stage.clerk.work(path, prompt, schema_of(wanted), options)
+        stage = self._stage
+        call = stage.expect(stage.clerk.work(path, prompt, schema_of(wanted), options))
         or_none = on_error == "null"
         if wanted is None:
-            return told(self._stage, call, or_none=or_none)
-        return typed(self._stage, call, wanted, or_none=or_none)
+            return told(stage, call, or_none=or_none)
+        return typed(stage, call, wanted, or_none=or_none)
 
     def verify(
         self,
@@ -116,10 +117,11 @@ class Run:
         claim is a text, a value that becomes JSON, or a handle.
         """
         path = here().place("verify")
-        call = self._stage.clerk.verify(path, claim, rubric, lens, options)
+        stage = self._stage
+        call = stage.expect(stage.clerk.verify(path, claim, rubric, lens, options))
 
         async def verdict() -> Verdict:
-            reply = await self._stage.ask(call)
+            reply = await stage.ask(call)
             if reply.status != "ok" or reply.answer is None:
                 why = f"{reply.status} ({reply.reason})" if reply.reason else reply.status
                 return Verdict(verdict=Ruling.ABSTAINED, reason=why)
@@ -142,10 +144,11 @@ class Run:
         much more.
         """
         path = here().place("judge")
-        call = self._stage.clerk.judge(path, (left, right), by, question, options)
+        stage = self._stage
+        call = stage.expect(stage.clerk.judge(path, (left, right), by, question, options))
 
         async def preference() -> Preference:
-            reply = await self._stage.ask(call)
+            reply = await stage.ask(call)
             raise_for(reply, call)
             return Preference(reply.grade, reply.order)
 
@@ -190,7 +193,8 @@ class Run:
         path = here().place("read")
         wanted = None if output is None else output_of(output)
         schema = None if wanted is None else closed(wanted.parsed)
-        call = self._stage.clerk.read(path, untrusted, question, schema, options)
+        stage = self._stage
+        call = stage.expect(stage.clerk.read(path, untrusted, question, schema, options))
         return self._read(call, wanted)
 
     async def _read(self, call: Call, wanted: Output[Any] | None) -> Any:

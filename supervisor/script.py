@@ -24,7 +24,8 @@ Script = Callable[..., Coroutine[Any, Any, Any]]
 class Ended:
     """A workflow's value, or why it is paused; *virtual_s* is what a simulated run took.
 
-    *lost* counts the replies that came, but not in time, or to an agent that was skipped.
+    *lost* counts the replies that came, but not in time, or to an agent that was skipped;
+    *unasked* has the labels of agents whose verb was called and never awaited.
     """
 
     value: Any = None
@@ -33,6 +34,7 @@ class Ended:
     failed: str | None = None
     trace: str = ""
     lost: dict[str, int] = field(default_factory=dict)
+    unasked: tuple[str, ...] = ()
 
 
 class Performance:
@@ -88,6 +90,7 @@ class Performance:
         self._supervisor.call_soon_threadsafe(self._begun, stage)
         enter(Branch("", self._seed))
         main = asyncio.Task(script(Run(stage, args), **args), loop=loop, name="workflow")
+        loop.set_exception_handler(_hear)
         loop.set_task_factory(branching)  # type: ignore[arg-type]  # typeshed wants a Future
         waits: set[asyncio.Future[Any]] = {main, stage.paused, stage.broken}
         try:
@@ -111,6 +114,12 @@ class Performance:
             order(stage)
 
 
+def _hear(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say what nobody else heard of; what ends a whole loop, as sys.exit does, was heard."""
+    if not isinstance(context.get("exception"), SystemExit | KeyboardInterrupt):
+        loop.default_exception_handler(context)
+
+
 def _ended(main: "asyncio.Task[Any]", stage: Backstage) -> Ended:
     """Return how it ended: what stopped the run counts, whatever the workflow made of that."""
     took = stage.virtual.time() if stage.virtual is not None else None
@@ -118,4 +127,5 @@ def _ended(main: "asyncio.Task[Any]", stage: Backstage) -> Ended:
         raise stage.broken.exception() or AssertionError
     if stage.paused.done() and not stage.paused.cancelled():
         return Ended(paused=stage.paused.result(), virtual_s=took)
-    return Ended(main.result(), virtual_s=took, lost=dict(stage.outbox.lost))
+    unasked = tuple(stage.unasked.values())
+    return Ended(main.result(), virtual_s=took, lost=dict(stage.outbox.lost), unasked=unasked)

@@ -96,6 +96,7 @@ class Supervisor(Actor):
                 paused=ended.paused,
                 inquiry=execution.inquiries.unanswered,
                 virtual_s=ended.virtual_s,
+                unasked=ended.unasked,
             )
         finally:
             await execution.close()
@@ -111,8 +112,19 @@ async def _end_of(running: "Future[Ended]") -> Ended:
         raise
     except BaseException as error:  # a workflow is anyone's code; it may even call sys.exit
         said = str(error)
-        why = said if isinstance(error, CommediaError) else f"{type(error).__name__}: {said}"
-        return Ended(failed=why, trace=_trace_of(error))
+        is_ours, place = isinstance(error, CommediaError), _place_of(error)
+        why = said if is_ours else f"{type(error).__name__}: {said}"
+        return Ended(failed=why + place, trace=_trace_of(error) if place or not is_ours else "")
+
+
+def _place_of(error: BaseException) -> str:
+    """Return the last line of the user's own code that *error* passed, if it passed any."""
+    lines = [
+        f" ({Path(frame.f_code.co_filename).name}:{line})"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if _is_users(frame)
+    ]
+    return lines[-1] if lines else ""
 
 
 def _trace_of(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 import inspect
 import json
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 from pydantic import BaseModel
@@ -15,6 +15,8 @@ from ..prompts import estimate_tokens
 from ..questions import Question
 from .replies import Reply, reply_batch
 from .wire import Attempt, Request, Usage, most_tokens_out, played
+
+_SAID: Final = 200
 
 
 class ScriptedModel:
@@ -76,7 +78,8 @@ class ScriptedClient:
         except ModelFaultError as fault:
             return played(fault.outcome)
         except Exception as error:  # a script is anyone's code
-            return Attempt("script_failed", reason=type(error).__name__)
+            said = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
+            return Attempt("script_failed", reason=said[:_SAID])
         if isinstance(value, Attempt):
             return value
         text = _text(request.question, value)

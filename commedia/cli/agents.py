@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .delivery import trace_lines
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -27,7 +29,9 @@ def show_workflow(record: "RunRecord") -> None:
 
     data = record.data
     facts = {name: data.get(name, _missing(name)) for name in _FIELDS}
-    result: RunResult[Any] = RunResult(**facts, notes=tuple(data.get("notes") or ()))
+    result: RunResult[Any] = RunResult(
+        **facts, notes=tuple(data.get("notes") or ()), trace=data.get("trace") or ""
+    )
     click.echo(inert(f"run {record.path.name} of {result.workflow}, {result.model}"))
     lines = result.lines()
     if result.simulated:
@@ -37,7 +41,7 @@ def show_workflow(record: "RunRecord") -> None:
     if value is not None:
         text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
         click.echo(inert_lines(text))
-    for line in lines:
+    for line in [*lines, *trace_lines(result)]:
         click.echo(line)
 
 

@@ -20,8 +20,6 @@ def deliver_run(
     quiet: bool,
 ) -> int:
     """Print *result*; return the exit code of its status."""
-    from ..inert import inert_lines
-
     try:
         if as_json:
             print_json(result.to_json(), out)
@@ -32,8 +30,7 @@ def deliver_run(
     lines = result.lines()
     if result.simulated and view.has_said_simulated:
         lines = lines[1:]
-    if result.trace and os.environ.get("COMMEDIA_TRACEBACK"):
-        lines += inert_lines(result.trace).splitlines()
+    lines += trace_lines(result)
     if quiet and result.status == "completed":
         lines = lines[-1:] if result.simulated else []
     try:
@@ -42,6 +39,17 @@ def deliver_run(
     except BrokenPipeError:
         pass
     return EXIT_CODES.get(result.status, 1)
+
+
+def trace_lines(result: "RunResult[Any]") -> list[str]:
+    """Return where the workflow raised, if it did: its traceback, or how to see that."""
+    from ..inert import inert_lines
+
+    if not result.trace:
+        return []
+    if not os.environ.get("COMMEDIA_TRACEBACK"):
+        return [f"for its traceback: COMMEDIA_TRACEBACK=1 commedia show {result.run_id}"]
+    return inert_lines(result.trace).splitlines()
 
 
 def _print_value(result: "RunResult[Any]", out: TextIO) -> None:

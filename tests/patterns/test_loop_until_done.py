@@ -148,7 +148,8 @@ def test_rounds_take_turns() -> None:
 def test_a_loop_without_a_round_is_refused() -> None:
     result = looped(rounds("a"), most=0)
 
-    assert (result.status, result.why) == ("failed", "a loop of 0 rounds does nothing")
+    assert result.status == "failed"
+    assert str(result.why).startswith("a loop of 0 rounds does nothing (")
 
 
 def hidden(traps: int = 0) -> World:

@@ -65,7 +65,7 @@ def test_a_script_that_raises_is_a_failed_call() -> None:
 
     [reply], _ = scripted(script)
 
-    assert (reply["status"], reply["reason"]) == ("failed", "LookupError")
+    assert (reply["status"], reply["reason"]) == ("failed", "LookupError: 0")
 
 
 def test_an_invalid_answer_is_asked_again_with_the_reason() -> None:
