@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -30,11 +29,12 @@ from .inquiries import Inquiries
 from .judging import Matter, affords, items_of, requests_of
 from .logbook import Logbook
 from .nursery import Child, Nursery
-from .orders import GatewayStarted, Noted, RunSpec, Tally
+from .orders import GatewayStarted, RunSpec, Tally
 from .purse import Purse
 from .runtime.base import Runtime, one_reply
 from .script import Performance
 from .stage import Stage, Watch, missing_replies
+from .telling import Teller
 from .tournament import Tournament
 
 _STAGE_SHIFT: Final = 32
@@ -75,6 +75,7 @@ class Execution:
         self._purse = Purse(spec.budget, underway=self._underway)
         self._count = Count(self.tally, self._purse)
         self._log = Logbook(spec, self.clock)
+        self._teller = Teller(spec, self.tally, self._log, note)
         self._agents = AgentLog()
         self._nursery = Nursery(runtime, RestartPolicy(spec.intensity), self.clock, self.event)
         self._cast = Cast(spec, world, self._nursery)
@@ -84,11 +85,8 @@ class Execution:
         self._dead: set[int] = set()
         self._open: set[Stage] = set()
         self._stages = 1
-        self._progress: Progress | None = None
-        self._phase = ""
         self._halting: set[asyncio.Future[None]] = set()
         self._watches: list[asyncio.Task[None]] = []
-        self._noted_at = 0.0
 
     async def open(self) -> None:
         """Open the journal, start the gateway where the model needs one, and begin a first host."""
@@ -104,7 +102,7 @@ class Execution:
             asyncio.create_task(self._end_in_time()),
             asyncio.create_task(follow_orders(self.spec.folder, self.clock, self._obey)),
         ]
-        self._show()
+        self._teller.tell()
 
     async def close(self) -> None:
         """End the workflow, and stop every child; one still starting is not waited for."""
@@ -131,6 +129,7 @@ class Execution:
             reply = await one_reply(ask)
             assert isinstance(reply.body, Spending)
             take_ledger(self.tally, reply.body)
+        self._teller.tell_the_rest()
         self._log.write_events()
         if self._agents.rows:
             self._log.write_agents(self._agents.table())
@@ -175,15 +174,17 @@ class Execution:
         self, items: pa.RecordBatch, standing: pa.RecordBatch, progress: Progress
     ) -> None:
         """Write the ranking so far, and show where it stands."""
-        self._progress = progress
+        self._teller.ranking = progress
         number = self._matters[id(items)].number if id(items) in self._matters else 0
         self._log.write_ranking(standing, items, number=number)
-        self._show()
+        self._teller.tell()
 
     def event(self, kind: str, text: str) -> None:
         """Add a line to the run's events."""
         if kind == "phase":
-            self._phase = text
+            self._teller.phase = text
+        if kind == "log":
+            self._teller.say(text)
         if kind == "branch_failed":
             self.tally.branches += 1  # in the workflow's thread alone
             self.tally.branch_causes[text.partition(": ")[2]] += 1
@@ -339,8 +340,7 @@ class Execution:
         self._count.take(replies, self.halted)
         if self._count.is_silent and self._gateway is not None and self.halted is None:
             self._halt_for("silence")
-        if self.clock.now() - self._noted_at > 0.25:
-            self._show()
+        self._teller.tell_at_times()
 
     def _note_ends(self, replies: pa.RecordBatch) -> None:
         """Count agents' replies as they come; one that ran out of money or patience halts."""
@@ -350,8 +350,7 @@ class Execution:
             self._halt_for("budget")
         if "skipped" in statuses:
             self._halt_for("breaker")
-        if self.clock.now() - self._noted_at > 0.25:
-            self._show()
+        self._teller.tell_at_times()
 
     def _learn_why(self, replies: pa.RecordBatch) -> None:
         statuses = set(replies.column("status").to_pylist())
@@ -394,12 +393,6 @@ class Execution:
             self.inquiries.answer_next(str(order["answer"]))
         elif order.get("stop"):
             await self.halt("interrupt")
-
-    def _show(self) -> None:
-        self._noted_at = self.clock.now()
-        now = self.tally.progress(self._progress, phase=self._phase, elapsed_s=self._log.elapsed_s)
-        told = replace(now, model=self.spec.model.name, is_sort=self.spec.is_sort)
-        self._note(Noted(progress=told))
 
     def _new_gateway(self) -> Actor:
         spec = self.spec

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """Where a run stands: calls and tokens so far, and how sure its ranking is."""
+    """Where a run stands: calls and tokens so far, and how sure its ranking is.
+
+    *said* are the lines that its workflow has logged since this was told last.
+    """
 
     phase: str
     rounds: int
@@ -18,5 +21,5 @@ class RunProgress:
     elapsed_s: float
     simulated: bool
     model: str
-    note: str = ""
+    said: tuple[str, ...] = ()
     is_sort: bool = True

@@ -108,6 +108,11 @@ class RunRecord:
         file = self.path / "agents.parquet"
         return pq.read_table(file) if file.exists() else pa.Table.from_batches([], AGENT_LOG)
 
+    def events(self) -> pa.Table:
+        """Return its events (EVENT_LOG); no rows before they are written."""
+        file = self.path / "events.parquet"
+        return pq.read_table(file) if file.exists() else pa.Table.from_batches([], EVENT_LOG)
+
     def ranking(self) -> pa.Table:
         """Return its ranking; raises UsageError while it has none."""
         file = self.path / "ranking.parquet"

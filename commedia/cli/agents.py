@@ -20,6 +20,7 @@ _FIELDS = (
 _EMPTY: dict[str, Any] = {"missing": {}, "unsettled": [], "simulated": False, "cost_usd": None}
 _TEXTS = ("status", "run_id", "workflow", "model")
 _UNKNOWN = ("virtual_s", "why", "question")
+_MOST_LOGGED = 50
 
 
 def show_workflow(record: "RunRecord") -> None:
@@ -37,6 +38,7 @@ def show_workflow(record: "RunRecord") -> None:
     if result.simulated:
         click.echo(lines.pop(0))
     _print_phases(record.agents())
+    _print_log(record.events())
     value = data.get("value")
     if value is not None:
         text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
@@ -78,3 +80,17 @@ def _print_phases(agents: "pa.Table") -> None:
         shown.add_row(*(Text(inert(cell, 60)) for cell in cells))
     console = Console(highlight=False)
     (console if console.is_terminal else Console(width=160, highlight=False)).print(shown)
+
+
+def _print_log(events: "pa.Table") -> None:
+    """Print the last lines that the workflow logged, each with the seconds since the run began."""
+    from ..inert import inert
+
+    rows = events.select(["kind", "time_us", "text"]).to_pylist()
+    logged = [row for row in rows if row["kind"] == "log"]
+    if len(logged) > _MOST_LOGGED:
+        click.echo(f"log, the last {_MOST_LOGGED} of {len(logged):,} lines:")
+    elif logged:
+        click.echo("log:")
+    for row in logged[-_MOST_LOGGED:]:
+        click.echo(f"{row['time_us'] / 1e6:8,.1f} s  {inert(row['text'])}")

@@ -30,7 +30,6 @@ class ProgressView:
         self._latest: tuple[RunProgress, float] | None = None
         self._lines = 0
         self._last_round = 0
-        self._notes: set[str] = set()
         self._last_phase = ""
         self._is_paused = False
 
@@ -91,7 +90,7 @@ class ProgressView:
             print(inert(line), file=self.console.file, flush=True)
 
     def _announce(self, progress: "RunProgress") -> None:
-        """Say once what is worth a line of its own: that a run is simulated, and each note."""
+        """Say what is worth a line of its own: that a run is simulated, and what it logs."""
         from ..results import simulated_line
         from ..run_result import simulated_run_line
 
@@ -99,9 +98,8 @@ class ProgressView:
             self.has_said_simulated = True
             line = simulated_line if progress.is_sort else simulated_run_line
             self.say(line(progress.model))
-        if progress.note and progress.note not in self._notes:
-            self._notes.add(progress.note)
-            self.say(progress.note)
+        for logged in progress.said:
+            self.say(logged)
 
     def _is_due(self, progress: "RunProgress") -> bool:
         """Whether a plain line is worth printing: one a round, and not more than a few dozen."""
@@ -148,15 +146,16 @@ def _counts_rounds(progress: "RunProgress") -> bool:
 def describe(progress: "RunProgress", *, since_s: float = 0.0) -> str:
     """Return *progress* as one line; *since_s* is how long ago it was true."""
     from ..inert import inert
+    from ..results import counted
 
-    calls = f"{progress.calls:,}"
+    calls = counted(progress.calls, "call")
     if progress.expected_calls:
-        calls += f" of about {progress.expected_calls:,}"
+        calls = f"{progress.calls:,} of about {progress.expected_calls:,} calls"
     phase = inert(progress.phase, 40)
     parts = [
         phase,
         f"round {progress.rounds}" if _counts_rounds(progress) else "",
-        f"{calls} calls",
+        calls if progress.is_sort else f"{calls} so far",
         f"{progress.tokens:,} tokens",
     ]
     if progress.cost_usd is not None:

@@ -1,6 +1,7 @@
 """A run is seen while it goes on: live on a terminal, in a few plain lines elsewhere."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -9,7 +10,7 @@ from commedia.cli.progress import MAX_PLAIN_LINES, ProgressView, describe
 from commedia.supervisor.progress import RunProgress
 
 
-def progress(rounds: int, *, simulated: bool = True, note: str = "") -> RunProgress:
+def progress(rounds: int, *, simulated: bool = True, said: tuple[str, ...] = ()) -> RunProgress:
     """Return where a run stands after *rounds*."""
     return RunProgress(
         phase="judging",
@@ -23,7 +24,7 @@ def progress(rounds: int, *, simulated: bool = True, note: str = "") -> RunProgr
         elapsed_s=1.5,
         simulated=simulated,
         model="sim:judge",
-        note=note,
+        said=said,
     )
 
 
@@ -54,17 +55,17 @@ def test_a_long_run_is_a_few_dozen_lines(screen: io.StringIO) -> None:
 
 def test_quiet_is_quiet(screen: io.StringIO) -> None:
     with ProgressView(quiet=True, console=Console(file=screen)) as view:
-        view(progress(1, note="news"))
+        view(progress(1, said=("news",)))
 
     assert screen.getvalue() == ""
 
 
-def test_a_note_is_said_once_and_inert(screen: io.StringIO) -> None:
+def test_each_line_that_is_logged_is_said_and_inert(screen: io.StringIO) -> None:
     with ProgressView(quiet=False, console=Console(file=screen)) as view:
-        for _ in range(3):
-            view(progress(0, simulated=False, note="428 rows\x1b[2J have no truth"))
+        for said in (("one\x1b[2J", "two"), (), ("two",)):
+            view(progress(0, simulated=False, said=said))
 
-    assert screen.getvalue() == "428 rows␛[2J have no truth\n"
+    assert screen.getvalue() == "one␛[2J\ntwo\ntwo\n"
 
 
 def test_a_terminal_sees_it_live_and_keeps_only_what_was_said(screen: io.StringIO) -> None:
@@ -85,3 +86,10 @@ def test_a_line_says_rounds_calls_tokens_money_and_tau() -> None:
         "judging · round 3 · 300 of about 2,200 calls · 93,000 tokens · $0.0900 · "
         "predicted tau 0.500 · 2 without an answer · 2.0 s · simulated"
     )
+
+
+def test_a_workflow_says_that_its_counts_are_of_all_so_far() -> None:
+    """They are not of the phase that stands before them."""
+    one = replace(progress(0, simulated=False), phase="Refute", is_sort=False, calls=1)
+
+    assert describe(replace(one, expected_calls=None)).startswith("Refute · 1 call so far · ")
