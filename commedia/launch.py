@@ -130,7 +130,7 @@ def _closed(launch: Launch, spec: RunSpec, finished: Finished, wall_s: float) ->
     tally = finished.tally
     inquiry = finished.inquiry if finished.paused == "question" else None
     return RunResult(
-        status=_status(finished),
+        status=_status(launch, finished),
         run_id=spec.run_id,
         workflow=launch.workflow.name,
         model=launch.model.name,
@@ -155,14 +155,19 @@ def _closed(launch: Launch, spec: RunSpec, finished: Finished, wall_s: float) ->
     )
 
 
-def _status(finished: Finished) -> RunStatus:
+def _status(launch: Launch, finished: Finished) -> RunStatus:
     if finished.failed is not None:
         return "failed"
     if finished.paused is not None:
         return "interrupted" if finished.paused == "interrupt" else "paused"
     tally = finished.tally
     is_short = tally.missing or tally.branches or tally.dead_letters or tally.overruns
-    return "degraded" if is_short or finished.halted else "completed"
+    lacks = finished.halted or _shortfall(launch, finished)
+    return "degraded" if is_short or lacks else "completed"
+
+
+def _shortfall(launch: Launch, finished: Finished) -> str | None:
+    return None if launch.loop is None else launch.loop.shortfall(finished.value)
 
 
 def _why(launch: Launch, finished: Finished) -> str | None:
@@ -171,7 +176,7 @@ def _why(launch: Launch, finished: Finished) -> str | None:
     cause = finished.tally.broken
     match finished.paused:
         case None:
-            return None
+            return _shortfall(launch, finished)
         case "budget" if finished.tally.overruns:
             return (
                 "the server charged more than a call can have taken, so that no budget holds; what "

@@ -60,7 +60,7 @@ class RunResult(Generic[R]):
         if self.status == "degraded":
             import warnings
 
-            warnings.warn(f"run {self.run_id} is degraded: {self.lost()}", stacklevel=2)
+            warnings.warn(f"run {self.run_id} is degraded: {self.why or self.lost()}", stacklevel=2)
         return self._value  # type: ignore[return-value]  # a run that has ended has its value
 
     @property
@@ -173,6 +173,8 @@ def _reuse(result: RunResult[Any]) -> list[str]:
 def _ending(result: RunResult[Any]) -> list[str]:
     if result.status == "failed":
         return [f"failed: {result.why}"]
+    if result.status == "degraded" and result.why:
+        return [result.why]
     if result.status not in ("paused", "interrupted"):
         return []
     if result.question is not None:

@@ -33,6 +33,7 @@ further pass can meet it; else "not yet", and say in *guidance* what the next pa
 differently. *progress* is false if this pass came no closer than the one before.
 """
 _SHOWN: Final = 20_000
+_SAID: Final = 300
 
 
 class Assessment(BaseModel):
@@ -77,6 +78,15 @@ class Loop:
     every_s: float | None = None
     times: int | None = None
 
+    def shortfall(self, value: Any) -> str | None:
+        """Return in a sentence what the *value* of this loop lacks: its goal, or passes."""
+        if isinstance(value, Pursuit) and value.ended != "met":
+            why = f": {_said(value.guidance)}" if value.guidance else ""
+            return f"the goal is not met after {_passes(value.passes)} ({value.ended}){why}"
+        if isinstance(value, Rounds) and value.failed:
+            return f"{value.failed:,} of {_passes(value.passes)} failed"
+        return None
+
     def around(self, script: Script) -> Script:
         """Return *script* inside this loop."""
 
@@ -112,6 +122,7 @@ async def pursue(
         value = await run.turn(script, args, previous=turn)
         number = turn.number + 1 if turn else 1
         shown = _shown(value)
+        run.log(f"pass {number}: {_said(shown)}")
         fenced = Segment(shown, UNTRUSTED, "untrusted", "the last pass").render()
         results = fenced + "\n".join(said[-patience:])
         options: AgentOptions = {"label": f"goal {number}", "task": "goal", "repeat": number}
@@ -119,7 +130,7 @@ async def pursue(
             prompt = GOAL.format(goal=goal, results=results)
             options.update(judge or {})
             found = await run.work(prompt, output=Assessment, **options)
-        run.log(f"pass {number}: {found.verdict}: {found.guidance}")
+        run.log(f"pass {number} is judged: {found.verdict}: {found.guidance}")
         is_same = turn is not None and digest(_shown(turn.value)) == digest(shown)
         stale = stale + 1 if is_same or not found.progress else 0
         turn = Turn(number, value, found.guidance)
@@ -150,6 +161,7 @@ async def repeat(
         value = turn.value if turn else None
         try:
             value = await run.turn(script, args, previous=turn)
+            run.log(f"pass {number}: {_said(_shown(value))}")
         except Exception as error:  # a pass is anyone's code; the next one may be better
             failed += 1
             run.log(f"pass {number} failed: {type(error).__name__}: {error}")
@@ -166,6 +178,14 @@ async def repeat(
 
 def _pursuit(turn: Turn, ended: Literal["met", "impossible", "no progress"]) -> Pursuit:
     return Pursuit(value=turn.value, passes=turn.number, ended=ended, guidance=turn.guidance or "")
+
+
+def _passes(number: int) -> str:
+    return "1 pass" if number == 1 else f"{number:,} passes"
+
+
+def _said(text: str) -> str:
+    return text if len(text) <= _SAID else text[: _SAID - 1] + "…"
 
 
 def _shown(value: Any) -> str:  # Any: what a workflow returned

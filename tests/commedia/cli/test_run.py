@@ -222,7 +222,10 @@ def test_every_so_often_ends_after_so_many_times(
     line = ["run", "--runtime", "inline", "--model", "sim:ideal", "--every", "2h", "--times", "3"]
 
     assert commedia([*line, "tick.py"]) == 0
-    assert json.loads(capsys.readouterr().out)["value"] == 14_400.0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["value"] == 14_400.0
+    passes = [line for line in shown.err.splitlines() if line.startswith("pass")]
+    assert passes == ["pass 1: 0.0", "pass 2: 7200.0", "pass 3: 14400.0"]
 
 
 def test_a_completed_run_is_resumed_for_nothing(
