@@ -14,7 +14,14 @@ from commedia.benchmarks.beheading import beheaded
 from commedia.benchmarks.command import ENTRY
 from commedia.benchmarks.flows.outage import AT, AT_FAULT, write_evidence
 from commedia.benchmarks.killing import Chain, killed
-from commedia.benchmarks.players import NOBODY, Flow, Player, counting_model, served_model
+from commedia.benchmarks.players import (
+    NOBODY,
+    Flow,
+    Player,
+    RuntimeKind,
+    counting_model,
+    served_model,
+)
 from commedia.cli.main import run as commedia
 
 SURVEY = Flow("commedia.benchmarks.flows.survey:survey", {"topics": 5})
@@ -65,11 +72,15 @@ def test_a_server_is_asked_again_for_what_was_in_flight_alone(tmp_path: Path) ->
     assert whole.said["simulated"]
 
 
-def test_a_killed_supervisor_changes_nothing(player: Player) -> None:
-    """Inline; on Ray the benchmark kills it (`benchmarks/resuming.py`)."""
+@pytest.mark.parametrize("kind", ["inline", pytest.param("ray", marks=pytest.mark.ray)])
+def test_a_killed_supervisor_changes_nothing(
+    kind: RuntimeKind, player: Player, request: pytest.FixtureRequest
+) -> None:
+    if kind == "ray":
+        request.getfixturevalue("shared_ray")
     whole = beheaded(SURVEY, player)
     calls = len(whole.asked)
-    chain = beheaded(SURVEY, player, at=[0.3 * calls, 0.6 * calls])
+    chain = beheaded(SURVEY, player, at=[0.3 * calls, 0.6 * calls], runtime=kind)
 
     check(chain, whole)
     assert chain.kills == 2
