@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from ..actors.actor import Envelope, Ref
@@ -75,7 +76,8 @@ class Driver:
             match reply.body:
                 case GatewayStarted(gateway=gateway):
                     handing = self._runtime.ask(gateway, Envelope(HandOver(key=self._key)))
-                    await one_reply(handing)
+                    with suppress(ActorDiedError):  # of the gateway's death its hosts tell
+                        await one_reply(handing)
                 case Noted(progress=progress):
                     self._watch(progress)
                 case Inquired(inquiry=inquiry):
