@@ -16,7 +16,7 @@ demo: env
 
 # Two runs, because all tests of Ray share one Ray, and the others may share the cores.
 test: env
-	$(BIN)/pytest -n 2 -m "not ray and not local_model"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not ray and not local_model"
 	$(BIN)/pytest -m "ray"
 
 env: $(VENV)/.ready

@@ -1,27 +1,39 @@
 """What all tests share: a run store of their own, no key, and one Ray for the whole test run."""
 
+import itertools
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from commedia.supervisor.runtime.base import Runtime
 from commedia.supervisor.runtime.inline_runtime import InlineRuntime
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
+HOMES = itertools.count()
+
+settings.register_profile("commedia", deadline=None, max_examples=40)
+settings.load_profile("commedia")  # no deadline: a busy machine is slow, and breaks no law
 
 
 def pytest_configure() -> None:
-    """Take SIGINT back: what a shell starts in the background ignores it, as do its children."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    """Let processes that tests start be interrupted, and keep what they compile."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # what a shell started in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.dont_write_bytecode = False  # else each of a hundred processes compiles all anew
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each worker of pytest-xdist has one core
 
 
 @pytest.fixture(autouse=True)
-def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs are kept in the test's own folder, and no test sees a key."""
-    monkeypatch.setenv("COMMEDIA_HOME", str(tmp_path / "home"))
+def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are kept in a folder of the test's own, made by who needs it; no test sees a key."""
+    home = tmp_path_factory.getbasetemp() / "homes" / str(next(HOMES))
+    monkeypatch.setenv("COMMEDIA_HOME", str(home))
     for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
 

@@ -1,11 +1,8 @@
 """The README tells the truth: its blocks run, its costs are computed, its paths exist."""
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +13,13 @@ from commedia.actors.judge import TokenCount
 from commedia.actors.models.prices import price_of, prices_as_of
 from commedia.actors.models.simulated import most_answer_tokens
 from commedia.actors.questions import Question
+from commedia.cli.main import run as commedia
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = "\n".join(re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
 COMMANDS = re.findall(r"^commedia (.*)$", BLOCKS, re.MULTILINE)
 HUNT = next(b for b in re.findall(r"^```python\n(.*?)^```", README, re.M | re.S) if "hunt" in b)
-ENTRY = [sys.executable, "-c", "import sys; from commedia.cli.main import main; sys.exit(main())"]
 ITEM = "x" * 1160  # 290 tokens, about 300 inside its fence
 
 
@@ -32,29 +29,27 @@ def test_the_blocks_of_python_run(example: CodeExample, eval_example: EvalExampl
         eval_example.run(example)
 
 
-def test_the_commands_run_as_they_stand(tmp_path: Path) -> None:
+def test_the_commands_run_as_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """In their order, on a table of that name; one that costs money stops at the missing key."""
     shutil.copy(ROOT / "commedia" / "data" / "bug_reports.csv", tmp_path / "bugs.csv")
     (tmp_path / "hunt.py").write_text(HUNT)
+    monkeypatch.chdir(tmp_path)
     assert len(COMMANDS) == 10
     for command in COMMANDS:
         words = shlex.split(command)
         if words[0] == "serve":
             continue  # runs until it is stopped; its own tests start it
         more = ["--runtime", "inline", "-q"] if words[0] in ("sort", "run") else []
-        done = subprocess.run(
-            [*ENTRY, words[0], *more, *words[1:]],
-            cwd=tmp_path,
-            env=os.environ,
-            capture_output=True,
-            text=True,
-        )
+        code = commedia([words[0], *more, *words[1:]])
+        said = capsys.readouterr().err
 
         if "--budget" in words:
-            assert done.returncode == 2
-            assert "ANTHROPIC_API_KEY" in done.stderr
+            assert code == 2
+            assert "ANTHROPIC_API_KEY" in said
         else:
-            assert done.returncode in ((0, 3) if "sim:sonnet" in words else (0,)), done.stderr
+            assert code in ((0, 3) if "sim:sonnet" in words else (0,)), said
 
 
 def test_the_costs_are_those_of_the_price_file() -> None:

@@ -34,9 +34,10 @@ class Served:
         return sum(u["input_tokens"] + u["output_tokens"] for u in usages if u)
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    world = tmp_path / "world.csv"
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("served")
+    world = folder / "world.csv"
     table = pa.table(
         {
             "key": [f"k{n}" for n in range(ROWS)],
@@ -45,7 +46,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
         }
     )
     pacsv.write_csv(table, world)
-    log = tmp_path / "served.jsonl"
+    log = folder / "served.jsonl"
     options = ["--world", str(world), "--id", "key", "--truth", "harm", "--log", str(log)]
     command = [*ENTRY, "serve", *options, "--port", "0", "--accuracy", "0.85"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
@@ -65,6 +66,7 @@ def ranked(served: Served, *, budget: str | None = None, ask: str = "list:5") ->
 
 @pytest.mark.parametrize("ask", ["list:5", "graded"])
 def test_the_ranking_is_the_one_that_the_judge_gives_directly(served: Served, ask: str) -> None:
+    before = served.charged()
     direct = ranked(served, ask=ask)
     over_http = ranked(served, budget="10M", ask=ask)
 
@@ -73,7 +75,7 @@ def test_the_ranking_is_the_one_that_the_judge_gives_directly(served: Served, as
     assert over_http.simulated, "the endpoint declares itself"
     kept = pq.read_schema(str(over_http.output)).metadata
     assert kept[b"commedia.simulated"] == b"yes"
-    assert over_http.tokens == served.charged()
+    assert over_http.tokens == served.charged() - before
     assert over_http.status == "completed"
 
 

@@ -159,7 +159,7 @@ def test_a_closed_dealer_gives_back_what_nobody_has() -> None:
     assert table.is_done
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     rows=st.integers(0, 40),
     batch_rows=st.integers(1, 10),

@@ -49,7 +49,7 @@ def test_a_journal_is_for_its_owner_only(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(records, max_size=3), records)
 def test_what_is_appended_is_read(first: list[Record], last: Record) -> None:
     """By who reads it and by who opens it to go on, whatever the values look like."""

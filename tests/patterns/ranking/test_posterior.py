@@ -71,13 +71,13 @@ def test_the_fit_agrees_with_dense_newton(question: str) -> None:
     rng = np.random.default_rng(1)
     likelihood: Likelihood
     if question == "list":
-        likelihood = lists(200, 300, 10, rng, 0.6)
+        likelihood = lists(100, 150, 10, rng, 0.6)
     else:
         judge = Judge(0.4) if question == "pair" else Judge(0.4, 0.3, 2.0)
-        likelihood = pairs(200, 3000, rng, judge)
-    estimate = fitted(likelihood, 200)
+        likelihood = pairs(100, 1500, rng, judge)
+    estimate = fitted(likelihood, 100)
 
-    dense = dense_newton(likelihood, 200, estimate)
+    dense = dense_newton(likelihood, 100, estimate)
 
     assert np.abs(estimate.mean - dense).max() < 1e-3 * np.ptp(dense)
 

@@ -17,7 +17,7 @@ from commedia.patterns.ranking.schedule import (
 )
 
 SEEDS = st.integers(0, 2**32)
-law = settings(deadline=None, derandomize=True, max_examples=60)
+law = settings(deadline=None, derandomize=True, max_examples=25)
 
 
 def any_answer(question: Question, shown: np.ndarray) -> np.ndarray:
