@@ -19,7 +19,10 @@ class Inquiries:
         """The first question that the run must wait for."""
 
     async def ask(self, inquiry: Inquiry) -> str | None:
-        """Return the user's answer, or the default; None where the run must wait for one."""
+        """Return the user's answer, or the default; None where the run must wait for one.
+
+        What is none of a question's options is no answer to it.
+        """
         if not self._can_ask:
             if inquiry.default is None:
                 self.unanswered = self.unanswered or inquiry
@@ -28,9 +31,11 @@ class Inquiries:
         self._waiting[inquiry.path], self._asked[inquiry.path] = answer, inquiry
         self._note(Inquired(inquiry=inquiry))
         given = await answer
-        if given is None and inquiry.default is None:
-            self.unanswered = self.unanswered or inquiry
-        return inquiry.default if given is None else given
+        if given is None or (inquiry.options and given not in inquiry.options):
+            if inquiry.default is None:
+                self.unanswered = self.unanswered or inquiry
+            return inquiry.default
+        return given
 
     def answer(self, path: str, answer: str | None) -> None:
         """Take the user's *answer* to the question at *path*."""
