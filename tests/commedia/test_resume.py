@@ -229,6 +229,22 @@ def test_agents_that_are_asked_the_same_keep_their_own_answers() -> None:
     assert wider.value == ["0", "1", "2", "3", "4", "5"]
 
 
+def test_a_sample_that_failed_takes_none_of_its_siblings() -> None:
+    """It alone is asked again; the others are what they were, each in its place."""
+    rolled = iter(range(100))
+
+    def dice(row: Row) -> Any:
+        number = next(rolled)
+        return Attempt("refused") if number == 1 else str(number)
+
+    with pytest.warns(UserWarning, match="1 agent refused"):
+        assert play(alike, model=dice).value == ["0", None, "2", "3"]
+    second = resume(dice, alike)
+
+    assert second.value == ["0", "4", "2", "3"]
+    assert (second.reused, second.asked) == (3, 1)
+
+
 async def spending(run: Run) -> int:
     """Ask for as long as half of the budget is left."""
     asked = 0

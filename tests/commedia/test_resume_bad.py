@@ -68,6 +68,27 @@ def test_a_run_whose_workflow_is_gone(file: Path, capsys: pytest.CaptureFixture[
     assert json.loads(capsys.readouterr().out) == [f"PART {n}" for n in range(4)]
 
 
+def test_a_run_whose_model_is_gone(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With its file back, the run goes on, and asks nobody again."""
+    model = tmp_path / "model.py"
+    model.write_text("def echo(row):\n    return row['prompt'].lower()\n")
+    asked = ["run", "--model", f"{model}:echo", "--runtime", "inline", "-q", str(file)]
+    assert commedia(asked) == 0
+    source = model.read_text()
+    model.unlink()
+
+    code, said = refusal(capsys, "last")
+
+    assert code == 2
+    assert f"there is no file {model}" in said
+    model.write_text(source)
+    assert commedia(["resume", "last", "--runtime", "inline", "-q", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["reused"], result["asked"]) == (4, 0)
+
+
 @pytest.mark.parametrize("name", ["charges.journal", "run.journal"])
 def test_a_damaged_journal_is_told_and_its_good_part_kept(
     file: Path, capsys: pytest.CaptureFixture[str], name: str

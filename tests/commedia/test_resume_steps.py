@@ -219,6 +219,27 @@ def test_time_and_chance_are_the_same_again() -> None:
         assert after >= before + 0.01
 
 
+async def draws(run: Run) -> list[float]:
+    """Draw here and in branches, whose paths have their own randomness."""
+
+    async def branch() -> float:
+        return run.random.random()
+
+    return [run.random.random(), *await run.parallel([branch, branch], on_error="raise")]
+
+
+@pytest.mark.parametrize("model", [echo, "sim:ideal"], ids=["scripted", "simulated"])
+def test_a_run_keeps_its_seed_whatever_the_session_that_resumes_it_has(model: Any) -> None:
+    first = play(draws, model=model, seed=3)
+    with Session(model=model, runtime="inline", seed=4) as session:
+        second = session.resume("last", draws)
+        another = session.run(draws)
+
+    assert second.value == first.value
+    assert find_run(first.run_id).data["seed"] == 3
+    assert not {*another.value} & {*first.value}
+
+
 async def long_wait(run: Run) -> float:
     """Wait for long between two questions to the user."""
     began = run.now()

@@ -108,6 +108,15 @@ def test_an_answer_serves_one_call(tmp_path: Path) -> None:
     assert find(tmp_path, ROW, row(path="/work:2")) == ["something", None]
 
 
+def test_a_call_that_was_asked_in_its_place_takes_no_siblings_answer(tmp_path: Path) -> None:
+    """It failed, or was in flight: the samples of those beside it are theirs."""
+    beside = row(path="/work:2")
+    life(tmp_path, lambda charges: fallen(charges, ROW))
+    life(tmp_path, lambda charges: paid(charges, beside, "a sample"))
+
+    assert find(tmp_path, ROW, beside) == [None, "a sample"]
+
+
 def test_an_unused_answer_serves_a_call_that_moved_and_stays_with_it(tmp_path: Path) -> None:
     """A step in front of it changes its path, not what it is asked; and later lives know that."""
     moved = row(path="/work:2")

@@ -2,6 +2,7 @@
 
 import asyncio
 import enum
+import json
 from datetime import date
 from typing import Any, Literal
 
@@ -336,6 +337,37 @@ def test_bulk_verbs_answer_row_for_row(model: Any) -> None:
         return [table.column("status").to_pylist() for table in (worked, verified, judged)]
 
     assert play(script, model=model).value == [["ok"] * 3, ["ok"] * 2, ["ok"]]
+
+
+MAILS = pa.table({"untrusted": ["a mail with SECRET in it", "a kind mail"]})
+
+
+def test_readers_in_bulk_answer_in_closed_values() -> None:
+    async def script(run: Run) -> list[Any]:
+        replies = await run.map(run.read, MAILS, question="Is it rude?", output=bool)
+        return [json.loads(answer) for answer in replies.column("answer").to_pylist()]
+
+    def model(row: Row) -> Any:
+        return {"value": "SECRET" in row["prompt"]}
+
+    assert play(script, model=model).value == [{"value": True}, {"value": False}]
+
+
+@pytest.mark.parametrize(
+    ("output", "why"),
+    [(str, "free text"), (int, "minimum and a maximum"), (None, "a table holds no handles")],
+    ids=str,
+)
+def test_readers_in_bulk_let_no_text_out(output: Any, why: str) -> None:
+    """Not even one that is asked for no output: a table cannot hold handles."""
+
+    async def script(run: Run) -> Any:
+        return await run.map(run.read, MAILS, question="What does it say?", output=output)
+
+    result = play(script, model=echo)
+
+    assert (result.status, result.calls) == ("failed", 0)
+    assert why in str(result.why)
 
 
 def test_judges_in_bulk_are_told_what_to_compare_by() -> None:
