@@ -75,8 +75,9 @@ class Backstage:
         self._underway = 0
 
     def ask(self, call: Call) -> asyncio.Future[Reply]:
-        """Return the reply to *call*, which comes at its time."""
-        self._go_on()
+        """Return the reply to *call*, which comes at its time; never, once the workflow ends."""
+        if self.is_ending:
+            return self.loop.create_future()
         self.unasked.pop(call.path, None)
         return self.outbox.post(call)
 
@@ -89,16 +90,11 @@ class Backstage:
         """Return what *work* comes to on the supervisor's loop; no virtual time passes."""
         if self.is_ending:
             work.close()
-        self._go_on()
+            await asyncio.Future()  # to raise here would let who tries again spin for ever
         if self.virtual is None:
             return await self._over(work)
         with self.virtual.held():
             return await self._over(work)
-
-    def _go_on(self) -> None:
-        """Raise CancelledError once the workflow is being taken back: nothing new begins."""
-        if self.is_ending:
-            raise asyncio.CancelledError
 
     @contextmanager
     def underway(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """A halted run ends, whatever its workflow makes of that, and says what it kept to."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,11 +23,14 @@ def test_a_workflow_that_clears_up_with_a_verb_is_paused_all_the_same(
     """What its `finally` asks for is not begun: nothing that is spent can be spent there."""
     left = list[str]()
 
+    def called() -> None:
+        left.append("a tool was called")
+
     async def script(run: Run) -> str:
         last: dict[str, Callable[[], Awaitable[object]]] = {
             "work": lambda: run.work("clear up"),
             "parallel": lambda: run.parallel([lambda: run.work("clear up")]),
-            "tool": lambda: run.tool(str.upper, text="clear up"),
+            "tool": lambda: run.tool(called),
             "sleep": lambda: run.sleep(0.001),
             "ask": lambda: run.ask("All clear?"),
         }
@@ -80,15 +84,20 @@ def test_a_workflow_that_will_not_be_taken_back_is_paused_all_the_same(model: An
 
 def test_a_workflow_that_never_listens_is_left_to_itself() -> None:
     """After some patience, which takes no time on the virtual clock."""
+    released = threading.Event()
 
     async def script(run: Run) -> None:
-        for number in range(200):
+        while not released.is_set():
             try:
-                await (run.work("ask") if number < 2 else run.sleep(1e6))
+                await run.work("go on")
+                await run.sleep(1e6)
             except asyncio.CancelledError:
-                continue
+                await asyncio.sleep(0)
 
-    assert play(script, budget="1agents").status == "paused"
+    result = play(script, budget="1agents")
+    released.set()
+
+    assert result.status == "paused"
 
 
 @pytest.mark.parametrize("wide", [False, True], ids=["in turn", "side by side"])
