@@ -100,7 +100,7 @@ def neighbour(shared_ray: Callable[[], Runtime]) -> Iterator[None]:
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     file = tmp_path / "table.csv"
-    rows = "".join(f"{n},thing number {n},{(n * 7919) % 3001}\n" for n in range(3000))
+    rows = "".join(f"{n},thing number {n},{(n * 7919) % 1501}\n" for n in range(1500))
     file.write_text("id,text,size\n" + rows)
     return file
 
@@ -118,10 +118,10 @@ def sort_command(table: Path, *more: str) -> list[str]:
 def test_after_a_return_nothing_is_left_and_stdout_is_one_object(
     table: Path, neighbour: None
 ) -> None:
-    driven = Driven(sort_command(table, "--json", "--budget", "4000agents"), table.parent)
+    driven = Driven(sort_command(table, "--json", "--budget", "1500agents"), table.parent)
     out, err = driven.process.communicate(timeout=100)
 
-    assert json.loads(out)["calls"] == 4000, err
+    assert json.loads(out)["calls"] == 1500, err
     assert driven.process.returncode == 3
     assert driven.gone_after() < GONE_S
 
