@@ -11,6 +11,7 @@ CommediaError
 ├ AgentError             an agent ended without an answer
 ├ ModelFaultError        a scripted model plays what goes wrong with a real one
 ├ ToolError              a function of the workflow's own raised
+├ EscapedError           a function raised what would have ended its host
 ├ ReplayMissError        a run that may ask nothing would have had to ask
 ├ RunPausedError         a run is paused, and can be resumed
 ├ TaintError             untrusted text was on its way into a privileged prompt
@@ -127,6 +128,10 @@ class ToolError(CommediaError):
 
     def __str__(self) -> str:
         return f"the tool at {self.path} failed: {self.why}"
+
+
+class EscapedError(CommediaError):
+    """A function raised what would have ended its host (sys.exit), or cannot leave a thread."""
 
 
 class ReplayMissError(CommediaError):

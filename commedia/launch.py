@@ -214,6 +214,10 @@ def _notes(finished: Finished) -> list[str]:
         shown = ", ".join(map(short, finished.unasked[:_MOST_CAUSES]))
         agents = counted(len(finished.unasked), "agent")
         notes.append(f"{agents} never ran, as the verb was called and never awaited: {shown}")
+    if finished.left:
+        shown = ", ".join(map(short, finished.left[:_MOST_CAUSES]))
+        agents = counted(len(finished.left), "agent")
+        notes.append(f"{agents} had no answer yet when the workflow ended: {shown}")
     causes = sorted(tally.branch_causes.items(), key=lambda cause: -cause[1])
     for why, times in causes[:_MOST_CAUSES]:
         notes.append(f"{counted(times, 'branch', 'branches')} failed with {why}")

@@ -1,7 +1,7 @@
 """What stands behind the verbs of a Run, in the workflow's own thread."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -15,6 +15,7 @@ from .budget import Budget
 from .desk import Desk, Halted, Inquiry
 from .outbox import Call, Outbox, Reply
 from .paths import enter, here
+from .retry import MAX_REASKS, Breaker, Patience
 from .virtual_loop import VirtualLoop
 
 T = TypeVar("T")
@@ -59,6 +60,7 @@ class Backstage:
         *,
         model: str,
         spent: Callable[[], Spent],
+        refused: Collection[str] = (),
     ) -> None:
         self.desk, self.clerk, self.spent = desk, Clerk(model), spent
         self.loop = asyncio.get_running_loop()
@@ -67,9 +69,12 @@ class Backstage:
         self.broken: asyncio.Future[None] = self.loop.create_future()
         self.outbox = Outbox(self.loop, self._send, self._halted, self.give_up)
         self._supervisor = supervisor
+        self._refused, self._breaker, self._patience = refused, Breaker(), Patience()
         self.unasked: dict[str, str] = {}
         """Agents whose verb was called and not awaited yet: their labels, by path."""
         self._why: Halted | None = None
+        self.is_ending = False
+        """Whether the workflow is being taken back."""
         self.is_ending = False
         """Whether the workflow is being taken back."""
         self._underway = 0
@@ -79,12 +84,48 @@ class Backstage:
         if self.is_ending:
             return self.loop.create_future()
         self.unasked.pop(call.path, None)
+        self._go_on()
         return self.outbox.post(call)
 
     def expect(self, call: Call) -> Call:
         """Return *call*, which is asked once its verb is awaited."""
         self.unasked[call.path] = call.label
         return call
+
+    def was_refused(self, path: str) -> bool:
+        """Whether the agent at *path* is to be asked anew: its last answer fitted no type.
+
+        Not on simulated runs, whose agents would say the same again, nor where none may be asked.
+        """
+        return path in self._refused and self.virtual is None and not self.desk.is_replay
+
+    def asks_again(self, after: int) -> bool:
+        """Whether an answer that does not fit, *after* so many re-asks, is asked for again.
+
+        Simulated agents are asked four times whatever becomes of the others, so that no result
+        depends on who comes first.
+        """
+        if self.virtual is not None:
+            return after < MAX_REASKS
+        if after:
+            self._patience.note(mended=False)
+        return self._patience.asks_again(after)
+
+    def fits(self, call: Call, *, ok: bool, after: int = 0) -> None:
+        """Take note whether the answer to *call* fits the type in the end, *after* so many re-asks.
+
+        Five agents in a row without one pause a run: no patience mends what asks for them.
+        """
+        if self.virtual is not None:
+            return
+        if after:
+            self._patience.note(mended=True)
+        if not ok or call.path in self._refused:
+            self.desk.note({"t": "fits", "of": call.path, "ok": ok})
+        self._breaker.note(None if ok else "schema", is_single=True)
+        if self._breaker.is_open and self._why is None:
+            self._halted("breaker")
+            asyncio.run_coroutine_threadsafe(self.desk.halt("breaker"), self._supervisor)
 
     async def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Return what *work* comes to on the supervisor's loop; no virtual time passes."""
@@ -95,6 +136,11 @@ class Backstage:
             return await self._over(work)
         with self.virtual.held():
             return await self._over(work)
+
+    def _go_on(self) -> None:
+        """Raise CancelledError once the workflow is being taken back: nothing new begins."""
+        if self.is_ending:
+            raise asyncio.CancelledError
 
     @contextmanager
     def underway(self) -> Iterator[None]:

@@ -28,7 +28,8 @@ async def gather(
     in the Results; with `raise` the first error is raised once all have ended. It is counted.
     """
     branch = here()
-    tasks = [_call(thunk, branch.child(f"{path}[{place}]")) for place, thunk in enumerate(thunks)]
+    waiting = enumerate(list(thunks))  # all of them: one that cannot be made starts no other
+    tasks = [_call(thunk, branch.child(f"{path}[{place}]")) for place, thunk in waiting]
     return _sorted(await _ended(tell, tasks), on_error)
 
 
@@ -78,7 +79,7 @@ def _call(thunk: Thunk[Any], branch: Branch) -> "asyncio.Task[Any]":
     context = inside(branch)
     try:
         work = context.run(thunk) if callable(thunk) else thunk
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
         work = _raised(error)
     if not inspect.iscoroutine(work):
         work = _awaited(work)
@@ -95,7 +96,7 @@ async def _awaited(work: Awaitable[Any]) -> Any:
     return await work
 
 
-async def _raised(error: Exception) -> Any:
+async def _raised(error: BaseException) -> Any:
     raise error
 
 
@@ -158,7 +159,7 @@ def _sorted(outcomes: list[Any], on_error: OnError) -> Any:
     if on_error == "raise":
         for outcome in outcomes:
             if isinstance(outcome, Failure):
-                raise outcome.error or asyncio.CancelledError(outcome.why)
+                raise outcome.error or RuntimeError(f"branch {outcome.place} was cancelled")
     return [None if isinstance(outcome, Failure) else outcome for outcome in outcomes]
 
 

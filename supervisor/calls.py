@@ -81,7 +81,12 @@ class Caller:
     async def reply(self, request: Request, depart: Callable[[], None]) -> Reply:
         """Ask until a reply stands; *depart* is called when the first attempt leaves."""
         call = _Call(self, request, depart)
-        reply = await call.run()
+        try:
+            reply = await call.run()
+        except asyncio.CancelledError:
+            if call.attempts:
+                self.charges.abandon(call.identity)
+            raise
         if call.attempts:
             await self.charges.conclude(call.identity, call.attempts, call.actual, reply)
             self.tally.calls += 1

@@ -117,6 +117,8 @@ class Charges:
         self.reused = 0
         self.unsettled = self.past.unsettled
         """The paths of calls that may have been charged without an answer."""
+        self.inherited = len(self.unsettled)
+        """How many of these are of earlier lives."""
 
     @classmethod
     def open(cls, folder: Path | None) -> "Charges":
@@ -185,6 +187,10 @@ class Charges:
             "m": reply.served_model,
         }
         await self._journal.append(record)
+
+    def abandon(self, call: Identity) -> None:
+        """Take note that *call* is taken back in flight: its last intent stays without a result."""
+        self.unsettled.append(call.path)
 
     async def close(self) -> None:
         """Close the journal."""

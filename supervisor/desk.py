@@ -43,6 +43,10 @@ class Desk(Protocol):
         """Whether nothing may be asked or done that is not on record."""
         ...
 
+    async def halt(self, halted: Halted) -> None:
+        """Make no new call; the workflow is paused once what is under way has come back."""
+        ...
+
     async def ask_agents(self, requests: pa.RecordBatch, deliver: Deliver) -> None:
         """Have *requests* (REQUESTS, of one role and label) answered, a piece at a time."""
         ...

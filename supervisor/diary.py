@@ -50,6 +50,13 @@ class Diary:
         """The labels of agents that were skipped: they stay so in each later life."""
         return [record["label"] for record in self._journal.records if record["t"] == "skip"]
 
+    @property
+    def refused(self) -> frozenset[str]:
+        """The paths of agents whose last answer did not fit the type that was wanted."""
+        verdicts = (record for record in self._journal.records if record["t"] == "fits")
+        last = {record["of"]: record["ok"] for record in verdicts}
+        return frozenset(path for path, fits in last.items() if not fits)
+
     async def settle(self) -> None:
         """Return once all that was noted so far is durable; raises RunFailedError if not."""
         with _ending():

@@ -152,11 +152,6 @@ class Execution:
         """Whether nothing may be asked or done that is not on record."""
         return self.spec.mode == "replay"
 
-    @property
-    def skipped(self) -> list[str]:
-        """The labels of agents that were skipped in earlier lives."""
-        return [] if self._diary is None else self._diary.skipped
-
     def spent(self) -> Spent:
         """Return the budget, and what is spent of it so far."""
         tally = self.tally
@@ -196,7 +191,7 @@ class Execution:
 
     async def ask_agents(self, requests: pa.RecordBatch, deliver: Deliver) -> None:
         """Have *requests*, of one role and label, answered a piece at a time."""
-        await self._journal.settle()
+        await self.journal.settle()
         rows = requests.num_rows
         numbers = requests.column("call_id")
         first = self._next_stage()
@@ -230,7 +225,7 @@ class Execution:
         self, items: pa.RecordBatch, shown: pa.Array, *, path: str, by: str, question: Question
     ) -> pa.RecordBatch:
         """Return the replies to one request for each row of *shown*, row for row."""
-        await self._journal.settle()
+        await self.journal.settle()
         await self.share(items)
         matter, model = self._matters[id(items)], self.spec.model.name
         first = self._next_stage()
@@ -282,7 +277,7 @@ class Execution:
 
     async def call(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
         """Return what *function* returns, called on a host."""
-        await self._journal.settle()
+        await self.journal.settle()
         return await self._cast.call(function, dict(arguments))
 
     async def inquire(self, inquiry: Inquiry) -> str | None:
@@ -291,18 +286,19 @@ class Execution:
 
     def recall(self, path: str, key: str) -> Mapping[str, Any] | None:
         """Return what the journal has for *path* under *key*."""
-        return self._journal.recall(path, key)
+        return self.journal.recall(path, key)
 
     def note(self, record: Mapping[str, Any]) -> None:
         """Have *record* journaled soon."""
-        self._journal.note(record)
+        self.journal.note(record)
 
     async def record(self, record: Mapping[str, Any]) -> None:
         """Have *record* journaled; raises RunFailedError where it cannot be."""
-        await self._journal.record(record)
+        await self.journal.record(record)
 
     @property
-    def _journal(self) -> Diary:
+    def journal(self) -> Diary:
+        """The run's journal, once the run is open."""
         assert self._diary is not None, "the run is not open"
         return self._diary
 
@@ -375,7 +371,7 @@ class Execution:
 
     async def _end_in_time(self) -> None:
         """Halt the run when its budget of wall time is spent, by all of its lives together."""
-        cap, earlier_s = self.spec.budget.wall_s, self._journal.took_s
+        cap, earlier_s = self.spec.budget.wall_s, self.journal.took_s
         while cap is not None:
             took_s = earlier_s + self._log.elapsed_s
             self.note({"t": "took", "s": round(took_s, 3)})  # a life that is killed counts, too

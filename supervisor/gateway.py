@@ -130,7 +130,7 @@ class Gateway(Actor):
                 yield Envelope(Done())
             case Report(is_last=is_last):
                 if is_last:
-                    await self._flights.end(unwanted=True)
+                    await self._flights.end()
                 yield Envelope(await self._spending())
             case body:
                 raise TypeError(f"a gateway takes no {type(body).__name__}")
@@ -179,6 +179,8 @@ class Gateway(Actor):
         asked = _asked(row)
         if asked is None or not row["prompt"]:
             return None  # it will be told that it asks nothing
+        if row["attempt"]:
+            return None  # the answer that it got was of no use
         reply = self._charges.answered(row["call_id"], Identity.of(row), asked)
         if reply is None and not self._asks:
             return Reply(row["call_id"], "failed", REPLAY)
@@ -225,7 +227,7 @@ class Gateway(Actor):
             tokens=ledger.spent.tokens,
             cost_nanousd=ledger.spent.nanousd if is_priced else None,
             reserved_tokens=ledger.reserved.tokens,
-            unknown=tally.unknown + len(self._charges.unsettled),
+            unknown=tally.unknown + self._charges.inherited,
             overruns=ledger.overruns,
             is_simulated=declared is not None,
             declared=None if declared is None else dict(declared),

@@ -152,7 +152,7 @@ class Finished(Message):
 
     One that is *paused* has no value; *inquiry* is the question that it waits for. One that
     *failed* says what its workflow raised, and where (*trace*). *unasked* has the labels of agents
-    whose verb was called and never awaited.
+    whose verb was called and never awaited, *left* of those under way when the workflow ended.
     """
 
     value: Any
@@ -164,3 +164,4 @@ class Finished(Message):
     failed: str | None = None
     trace: str = ""
     unasked: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()

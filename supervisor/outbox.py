@@ -39,6 +39,8 @@ class Call:
     task: str | None = None
     spec: str | None = None
     integrity: int = TRUSTED
+    is_anew: bool = False
+    """Whether an answer that it has already is of no use."""
     number: int = 0
     reply: "asyncio.Future[Reply]" = field(init=False)
 
@@ -90,6 +92,14 @@ class Outbox:
         self.ended: list[tuple[Any, ...]] = []
         """Rows of AGENT_LOG."""
         self.lost: Counter[str] = Counter()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of agents that are under way, though nobody may wait for them any more."""
+        out = (
+            call for call in self._out.values() if not call.reply.done() or call.reply.cancelled()
+        )
+        return tuple(call.label for call in out)
 
     @property
     def is_busy(self) -> bool:
@@ -221,7 +231,7 @@ def requests_of(calls: list[Call]) -> pa.RecordBatch:
         "context_tokens": [len(call.prompt) // 4 for call in calls],
         "max_tokens": [call.room for call in calls],
         "timeout_us": [call.timeout_us for call in calls],
-        "attempt": 0,
+        "attempt": [int(call.is_anew) for call in calls],
         "task": [call.task for call in calls],
         "spec": [call.spec for call in calls],
     }

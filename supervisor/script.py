@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .backstage import Backstage, Spent
@@ -25,7 +25,8 @@ class Ended:
     """A workflow's value, or why it is paused; *virtual_s* is what a simulated run took.
 
     *lost* counts the replies that came, but not in time, or to an agent that was skipped;
-    *unasked* has the labels of agents whose verb was called and never awaited.
+    *unasked* has the labels of agents whose verb was called and never awaited, *left* those of
+    agents that were still under way when the workflow ended.
     """
 
     value: Any = None
@@ -35,6 +36,7 @@ class Ended:
     trace: str = ""
     lost: dict[str, int] = field(default_factory=dict)
     unasked: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 class Performance:
@@ -50,9 +52,11 @@ class Performance:
         slots: int | None,
         is_virtual: bool,
         skipped: Collection[str] = (),
+        refused: Collection[str] = (),
     ) -> None:
         self._desk, self._model, self._spent, self._seed = desk, model, spent, seed
         self._slots, self._is_virtual, self._skipped = slots, is_virtual, skipped
+        self._refused = refused
         self._supervisor = asyncio.get_running_loop()
         self._backstage: Backstage | None = None
         self._early: list[Callable[[Backstage], None]] = []
@@ -84,7 +88,13 @@ class Performance:
 
     async def _perform(self, script: Script, args: Mapping[str, Any]) -> Ended:
         loop = asyncio.get_running_loop()
-        stage = Backstage(self._desk, self._supervisor, model=self._model, spent=self._spent)
+        stage = Backstage(
+            self._desk,
+            self._supervisor,
+            model=self._model,
+            spent=self._spent,
+            refused=self._refused,
+        )
         for label in self._skipped:
             stage.outbox.skip(label)
         self._supervisor.call_soon_threadsafe(self._begun, stage)
@@ -127,5 +137,12 @@ def _ended(main: "asyncio.Task[Any]", stage: Backstage) -> Ended:
         raise stage.broken.exception() or AssertionError
     if stage.paused.done() and not stage.paused.cancelled():
         return Ended(paused=stage.paused.result(), virtual_s=took)
-    unasked = tuple(stage.unasked.values())
-    return Ended(main.result(), virtual_s=took, lost=dict(stage.outbox.lost), unasked=unasked)
+    ended = Ended(
+        virtual_s=took,
+        lost=dict(stage.outbox.lost),
+        unasked=tuple(stage.unasked.values()),
+        left=stage.outbox.labels,
+    )
+    if main.cancelled():
+        return replace(ended, failed="CancelledError: the workflow awaited what it had cancelled")
+    return replace(ended, value=main.result())

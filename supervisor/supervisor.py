@@ -81,7 +81,8 @@ class Supervisor(Actor):
                 seed=spec.seed,
                 slots=spec.slots,
                 is_virtual=spec.model.is_simulated,
-                skipped=execution.skipped,
+                skipped=execution.journal.skipped,
+                refused=execution.journal.refused,
             )
             if execution.halted is not None and not spec.is_sort:
                 performance.pause(execution.halted)
@@ -97,6 +98,7 @@ class Supervisor(Actor):
                 inquiry=execution.inquiries.unanswered,
                 virtual_s=ended.virtual_s,
                 unasked=ended.unasked,
+                left=ended.left,
             )
         finally:
             await execution.close()

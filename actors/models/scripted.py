@@ -1,8 +1,9 @@
 """Models that answer by a function: for tests, and for judges that are code."""
 
+import asyncio
 import inspect
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Any, Final
 
 import pyarrow as pa
@@ -54,7 +55,7 @@ class ScriptedClient:
     """The Client of a scripted model: the function stands where an HTTP request would.
 
     Beside answers, a script may return an Attempt, or raise ModelFaultError, to play a fault; or
-    return an awaitable of any of these.
+    return an awaitable of any of these, which ends with the agent's timeout if it has one.
     """
 
     def __init__(self, script: Script) -> None:
@@ -74,10 +75,13 @@ class ScriptedClient:
         try:
             value = self._script(row)
             if inspect.isawaitable(value):
-                value = await value
+                is_timed = request.row.get("timeout_us") is not None
+                value = await (_in_time(value, timeout_s) if is_timed else value)
         except ModelFaultError as fault:
             return played(fault.outcome)
-        except Exception as error:  # a script is anyone's code
+        except BaseException as error:  # a script is anyone's code: it may even call sys.exit
+            if _is_taken_back():
+                raise
             said = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
             return Attempt("script_failed", reason=said[:_SAID])
         if isinstance(value, Attempt):
@@ -92,6 +96,22 @@ class ScriptedClient:
 
     async def close(self) -> None:
         """Do nothing: there is nothing to let go of."""
+
+
+async def _in_time(value: Awaitable[Any], timeout_s: float) -> Any:
+    try:
+        async with asyncio.timeout(timeout_s) as deadline:
+            return await value
+    except TimeoutError:
+        if deadline.expired():
+            return Attempt("timeout")
+        raise
+
+
+def _is_taken_back() -> bool:
+    """Whether the call itself was cancelled, and not something inside of the script."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _text(asked: Asked, value: Any) -> str:  # Any: what a script returned

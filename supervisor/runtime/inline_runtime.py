@@ -143,6 +143,7 @@ class _InlineAsking:
         self._cell = cell
         self._replies: asyncio.Queue[Envelope | BaseException | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
+        self._is_over = False
 
     def begin(self, cell: _Cell, envelope: Envelope) -> None:
         """Have the actor answer *envelope*."""
@@ -151,6 +152,7 @@ class _InlineAsking:
 
     def fail(self, error: BaseException) -> None:
         """End the question with *error*, after the replies that came before it."""
+        self._is_over = True
         self._replies.put_nowait(error)
         self._leave()
 
@@ -170,7 +172,8 @@ class _InlineAsking:
                 self._replies.put_nowait(_opened(checked(reply)))
             self._replies.put_nowait(None)
         except (_Died, asyncio.CancelledError):
-            return  # whoever ended it has told the asker
+            if not self._is_over:  # else whoever ended it has told the asker
+                self.fail(ActorCancelledError("the actor gave the question up"))
         except Exception as error:  # an actor's error is its asker's to handle
             self._replies.put_nowait(error)
         finally:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 from runs import Row, play
 
 from commedia.actors.errors import RunFailedError, UsageError
@@ -332,3 +332,54 @@ def test_a_miss_in_mode_replay_fails_the_run(edit: str, path: str) -> None:
     assert (result.status, model.asked) == ("failed", [])
     with pytest.raises(RunFailedError, match=path + ", and mode replay asks nothing"):
         _ = result.value
+
+
+class Debt(BaseModel):
+    """A number below zero: something that JSON Schema could say, and this type says in code."""
+
+    amount: int
+
+    @field_validator("amount")
+    @classmethod
+    def is_owed(cls, amount: int) -> int:
+        """Refuse what is no debt."""
+        if amount >= 0:
+            raise ValueError("it must be negative")
+        return amount
+
+
+async def debts(run: Run, count: int = 2) -> list[Debt | None]:
+    """Ask one after the other for a debt."""
+    return [await run.work(f"debt {n}", output=Debt, on_error="null") for n in range(count)]
+
+
+def test_an_answer_that_never_fitted_its_type_is_asked_for_again() -> None:
+    """Once: from then on the answer that fits is used."""
+    asked: list[str] = []
+
+    def better(row: Row) -> dict[str, int]:
+        asked.append(row["prompt"])
+        return {"amount": -1}
+
+    first = play(debts, model=lambda row: {"amount": 1})
+    second, counts = resume(better, debts), len(asked)
+    third = resume(better, debts)
+
+    assert (first.value, first.missing) == ([None, None], {"invalid": 2})
+    assert (second.value, second.status) == ([Debt.model_construct(amount=-1)] * 2, "completed")
+    assert (third.value, counts, len(asked)) == (second.value, 2, 2)
+
+
+def test_answers_that_fit_no_type_pause_a_run() -> None:
+    async def script(run: Run) -> None:
+        await debts(run, 100)
+
+    asked: list[str] = []
+
+    def worse(row: Row) -> dict[str, int]:
+        asked.append(row["prompt"])
+        return {"amount": 1}
+
+    result = play(script, model=worse)
+
+    assert (result.status, len(asked) < 25) == ("paused", True)

@@ -1,6 +1,7 @@
 """A halted run ends, whatever its workflow makes of that, and says what it kept to."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -120,3 +121,104 @@ def test_a_simulated_run_keeps_to_its_caps_and_says_so(budget: str, wide: bool) 
     assert result.status == "paused"
     assert 0 < result.calls <= 4 if "agents" in budget else 0 < result.tokens <= 2_000
     assert budget.removesuffix("tokens") in str(result.why).replace(",", "")
+
+
+@MODELS
+def test_a_workflow_that_awaits_what_it_cancelled_fails_in_one_sentence(model: Any) -> None:
+    async def script(run: Run) -> list[str]:
+        tasks = [asyncio.create_task(run.work(f"part {n}")) for n in range(3)]
+        tasks[0].cancel()
+        return await asyncio.gather(*tasks)
+
+    result = play(script, model=model)
+
+    assert (result.status, result.why) == (
+        "failed",
+        "CancelledError: the workflow awaited what it had cancelled",
+    )
+
+
+@pytest.mark.parametrize("first", ["cancelled", "raises"])
+def test_a_branch_that_is_cancelled_before_it_begins_takes_nobody_down(first: str) -> None:
+    def cancelled() -> Awaitable[str]:
+        raise asyncio.CancelledError
+
+    async def script(run: Run) -> Any:
+        on_error: Any = "raise" if first == "raises" else "null"
+        return await run.parallel([lambda: run.work("kept"), cancelled], on_error=on_error)
+
+    result = play(script, model=echo)
+
+    if first == "raises":
+        assert (result.status, "branch 1 was cancelled" in str(result.why)) == ("failed", True)
+    else:
+        assert result.value == ["kept", None]
+
+
+def leaves() -> None:
+    """End the process, as a script's `main` does."""
+    sys.exit(3)
+
+
+def cancels() -> None:
+    """Raise what only a task should be told."""
+    raise asyncio.CancelledError
+
+
+def runs_dry() -> str:
+    """Raise StopIteration, which cannot leave a thread."""
+    return next(iter(list[str]()))
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [(leaves, "SystemExit: 3"), (cancels, "CancelledError"), (runs_dry, "StopIteration")],
+    ids=["leaves", "cancels", "runs dry"],
+)
+def test_a_function_that_would_end_its_host_is_a_failure_like_any_other(
+    function: Callable[[], Any], said: str
+) -> None:
+    async def tool(run: Run) -> None:
+        await run.tool(function)
+
+    async def agent(run: Run) -> None:
+        await run.work("begin")
+
+    as_tool = play(tool, model=echo)
+    as_model = play(agent, model=lambda row: function())
+
+    assert (as_tool.status, as_model.status) == ("failed", "failed")
+    assert said in str(as_tool.why)
+    assert said in str(as_model.why)
+
+
+def test_an_agent_that_nobody_waits_for_is_told_of_and_may_have_been_charged() -> None:
+    async def model(row: Row) -> str:
+        if row["prompt"] == "slow":
+            await asyncio.sleep(60)
+        return "done"
+
+    async def script(run: Run) -> str:
+        slow = asyncio.create_task(run.work("slow"))
+        said = await run.work("quick")
+        assert not slow.done()
+        return said
+
+    result = play(script, model=model)
+
+    assert (result.status, result.value) == ("completed", "done")
+    assert result.unsettled == ["/work:1"]
+    assert any("no answer yet when the workflow ended: 'slow'" in note for note in result.notes)
+
+
+def test_a_timeout_ends_a_scripted_agent_too() -> None:
+    async def model(row: Row) -> str:
+        await asyncio.sleep(60)
+        return "too late"
+
+    async def script(run: Run) -> str | None:
+        return await run.work("hurry", timeout_s=0.02, on_error="null")
+
+    result = play(script, model=model)
+
+    assert (result.value, result.missing) == (None, {"timeout": 1})
