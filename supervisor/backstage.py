@@ -75,8 +75,6 @@ class Backstage:
         self._why: Halted | None = None
         self.is_ending = False
         """Whether the workflow is being taken back."""
-        self.is_ending = False
-        """Whether the workflow is being taken back."""
         self._underway = 0
 
     def ask(self, call: Call) -> asyncio.Future[Reply]:
@@ -84,7 +82,6 @@ class Backstage:
         if self.is_ending:
             return self.loop.create_future()
         self.unasked.pop(call.path, None)
-        self._go_on()
         return self.outbox.post(call)
 
     def expect(self, call: Call) -> Call:
@@ -136,11 +133,6 @@ class Backstage:
             return await self._over(work)
         with self.virtual.held():
             return await self._over(work)
-
-    def _go_on(self) -> None:
-        """Raise CancelledError once the workflow is being taken back: nothing new begins."""
-        if self.is_ending:
-            raise asyncio.CancelledError
 
     @contextmanager
     def underway(self) -> Iterator[None]:
