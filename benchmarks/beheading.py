@@ -52,7 +52,7 @@ def behead(
             headsman.over.set()
             thread.join()
         chain = Chain(said, kills=lives(home) - 1, work_s=float(said["wall_s"]))
-        chain.finished_again = None if player.base_url else []
+        chain.listed = player.logged(said["unsettled"])
         chain.count_steps(home)
     asked, ends = player.asked(), [told for told, _ in headsman.seen[1:]]
     for (told, finished), end in zip(headsman.seen, [*ends, len(asked)], strict=True):
@@ -82,7 +82,8 @@ class _Headsman:
                 return
             driver, runtime = self.session._driver, self.session._runtime
             assert driver is not None and driver._supervisor is not None and runtime is not None
-            finished = answered(self.home)  # before what was asked: it is surely among it
+            finished = self.player.finished(answered(self.home))
+            # What was asked is read after it, so that what is finished is surely among it.
             self.seen.append((len(self.player.asked()), finished))
             loop = self.session._thread()._loop
             loop.call_soon_threadsafe(runtime.kill, driver._supervisor)

@@ -3,18 +3,18 @@
 import json
 import subprocess
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from ..supervisor.charges import CHARGES
 from ..supervisor.diary import DIARY
 from ..supervisor.journal import scan
-from .command import ENTRY, environment
-from .players import Flow, Player, RuntimeKind
+from .command import ENTRY, environment, folder
+from .players import Flow, Player, RuntimeKind, served_model
 
 PATIENCE_S: Final = 120.0
 POLL_S: Final = 0.002
@@ -31,9 +31,11 @@ class Chain:
     kills: int = 0
     """How often it was really killed: a kill that comes after the end is none."""
     asked: Counter[str] = field(default_factory=Counter)
-    """How often each call was asked, over all lives."""
-    finished_again: list[str] | None = None
-    """Calls that were asked although their answer was on disk; None where that cannot be told."""
+    """How often each call was asked, over all lives, by its name in the player's log."""
+    listed: Counter[str] = field(default_factory=Counter)
+    """How often each was in flight at a kill, as the run lists it at its end."""
+    finished_again: list[str] = field(default_factory=list)
+    """Calls that were asked although the answers of all that share the name were on disk."""
     steps: int = 0
     """How many values of tools, of the user and of waits are on disk."""
     steps_again: int = 0
@@ -52,16 +54,12 @@ class Chain:
 
     def unlisted(self, whole: "Chain") -> int:
         """How many of these requests the run does not list as in flight at a kill."""
-        listed = Counter(self.said["unsettled"])
-        if self.finished_again is None:  # a server knows no paths
-            return max(self.repeats(whole) - listed.total(), 0)
-        return (self.asked - whole.asked - listed).total()
+        return (self.asked - whole.asked - self.listed).total()
 
     def take_in(self, asked: Sequence[str], finished: set[str]) -> None:
         """Count what was *asked* in one life, at whose beginning answers were on disk."""
         self.asked.update(asked)
-        if self.finished_again is not None:
-            self.finished_again += [call for call in asked if call in finished]
+        self.finished_again += [call for call in asked if call in finished]
 
     def count_steps(self, home: Path) -> None:
         """Count what the one run in *home* has written down besides its calls."""
@@ -78,7 +76,7 @@ def killed(
     Whatever *runtime* was killed, the last life is inline, which starts faster. A life that ends
     before its kill ends the chain.
     """
-    env, chain = environment(), Chain(finished_again=None if player.base_url else [])
+    env, chain = environment(), Chain()
     home, told, finished = Path(env["COMMEDIA_HOME"]), len(player.asked()), set[str]()
     options, out = ["--json", "-q"], None
     verb, words = [flow.verb, *player.words(flow)], flow.words
@@ -94,15 +92,39 @@ def killed(
         if out is not None:
             break
         chain.kills += 1
-        told, finished = len(asked), answered(home)
+        told, finished = len(asked), player.finished(answered(home))
         verb, words = ["resume", "last"], []
     try:
         chain.said = json.loads(out or "")
     except ValueError:
         raise RuntimeError(f"{flow.name} said no JSON object: {err}") from None
-    chain.code = driver.returncode
+    chain.code, chain.listed = driver.returncode, player.logged(chain.said["unsettled"])
     chain.count_steps(home)
     return chain
+
+
+def telling_apart(flow: Flow, player: Player) -> Player:
+    """Return *player* with what its server calls each call of *flow*, where a server plays.
+
+    From a run of its own, one call at a time: the journal and the server's log have one order.
+    """
+    if player.base_url is None:
+        return player
+    env, names = environment(), defaultdict[str, list[str]](list)
+    with served_model(folder(), latency_s=0.0) as quick:
+        alone = replace(quick, in_flight=1)
+        command = [*ENTRY, flow.verb, *alone.words(flow), "--runtime", "inline", "--json", "-q"]
+        done = subprocess.run(
+            [*command, *flow.words], env=env, capture_output=True, text=True, check=False
+        )
+        asked = alone.asked()
+    records = _records(Path(env["COMMEDIA_HOME"]), CHARGES)
+    paths = [record["p"] for record in records if record["t"] == "intent"]
+    if not paths or len(paths) != len(asked):
+        raise RuntimeError(f"{len(paths)} calls of {flow.name}, {len(asked)} asked: {done.stderr}")
+    for path, name in zip(paths, asked, strict=True):
+        names[path].append(name)
+    return replace(player, digests={path: tuple(each) for path, each in names.items()})
 
 
 def answered(home: Path) -> set[str]:

@@ -2,7 +2,8 @@
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,17 +93,23 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """Who plays the agents, and the file that says what they were asked."""
+    """Who plays the agents, and the file that says what they were asked.
+
+    A model names a call by its path, a server by a digest of the request, which some calls can
+    share; *digests* are those of each path (see `telling_apart`).
+    """
 
     model: str
     base_url: str | None = None
     budget: str | None = None
     log: Path | None = None
+    in_flight: int = IN_FLIGHT
+    digests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def words(self, flow: Flow) -> list[str]:
         """What `commedia run` is told."""
         told = {"model": self.model, "base-url": self.base_url, "budget": self.budget}
-        pairs = {**told, "world": self._world(flow), "in-flight": IN_FLIGHT}
+        pairs = {**told, "world": self._world(flow), "in-flight": self.in_flight}
         return [word for pair in pairs.items() if pair[1] is not None for word in _words(*pair)]
 
     def asked(self) -> list[str]:
@@ -111,6 +118,19 @@ class Player:
             return []
         return [_name_of(line) for line in self.log.read_text().splitlines()]
 
+    def logged(self, paths: Iterable[str]) -> Counter[str]:
+        """Return what the log says once each of *paths* was asked."""
+        return Counter(name for path in paths for name in self.digests.get(path, (path,)))
+
+    def finished(self, paths: Iterable[str]) -> set[str]:
+        """Return the names in the log that stand for none but *paths*, whose answers are there."""
+        known, there = self.logged(self.digests), self.logged(paths)
+        return {name for name, count in there.items() if count >= known.get(name, 1)}
+
+    def paths_of(self, name: str) -> list[str]:
+        """Return the calls that the log calls *name*."""
+        return [path for path, names in self.digests.items() if name in names] or [name]
+
     def session(self, runtime: RuntimeKind, flow: Flow | None = None) -> Session:
         """Return a session with this player, whose children may die often."""
         return Session(
@@ -118,7 +138,7 @@ class Player:
             base_url=self.base_url,
             budget=self.budget,
             runtime=runtime,
-            in_flight=IN_FLIGHT,
+            in_flight=self.in_flight,
             world=None if flow is None else world_of(self._world(flow)),
             intensity=Intensity(100, 60.0),
         )

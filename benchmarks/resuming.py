@@ -19,7 +19,7 @@ from multiprocessing import get_context
 from .beheading import behead, beheaded
 from .command import folder
 from .flows.fan import fan
-from .killing import Chain, killed
+from .killing import Chain, killed, telling_apart
 from .players import IN_FLIGHT, Flow, Player, RuntimeKind, counting_model, playing
 from .resumable import Pair, one_of_each_player, pairs
 from .rows import Row, at_most, render
@@ -67,7 +67,7 @@ def sorts() -> list[Row]:
     flow, player = Flow(str(table), options, verb="sort"), counting_model(folder())
     whole, chains = _chains(flow, player, 8, 4, "inline")
     digests = {chain.said["digest"][:12] for chain in (whole, *chains)}
-    again = sum(len(chain.finished_again or ()) for chain in chains)
+    again = sum(len(chain.finished_again) for chain in chains)
     in_flight = max(chain.repeats(whole) / max(chain.kills, 1) for chain in chains)
     return [
         _exactly("kills that landed", sum(chain.kills for chain in chains), 8),
@@ -84,21 +84,26 @@ def edited() -> list[Row]:
 
 
 def _edited(name: str) -> list[Row]:
+    flow = Flow("commedia.benchmarks.flows.fan:fan", {"width": WIDTH, "changed": 40})
     with playing(name) as player, player.session("inline") as session:
         first = session.run(fan, WIDTH, broken=17)
         told = len(player.asked())
         second = session.resume(first.run_id, fan, broken=None, changed=40)
         again = player.asked()[told:]
-    rows = [
+    known = telling_apart(flow, player)
+    places = sorted(_place(path) for name in again for path in known.paths_of(name))
+    return [
         _exactly(f"{name}: agents that failed at first", sum(first.missing.values()), 1),
         _exactly(f"{name}: agents asked when resumed", len(again), 2),
         _exactly(f"{name}: answers used again", second.reused, WIDTH - 2),
         _exactly(f"{name}: status", second.status, "completed"),
+        _exactly(f"{name}: which", ", ".join(places), "17, 40"),
     ]
-    if name == "counted":
-        places = sorted(int(path.partition("[")[2].partition("]")[0]) for path in again)
-        rows.append(_exactly(f"{name}: which", places, [17, 40]))
-    return rows
+
+
+def _place(path: str) -> str:
+    """Return the place of an agent in its fan-out; a name that stands for no path as it is."""
+    return path.partition("[")[2].partition("]")[0] or path
 
 
 def _measured(measure: Callable[[Flow, str], list[Row]], pairs: Sequence[Pair]) -> list[Row]:
@@ -111,6 +116,7 @@ def _measured(measure: Callable[[Flow, str], list[Row]], pairs: Sequence[Pair]) 
 
 def _driver(kills: int, links: int, runtime: RuntimeKind, flow: Flow, name: str) -> list[Row]:
     with playing(name) as player:
+        player = telling_apart(flow, player)
         whole, chains = _chains(flow, player, kills, links, runtime)
         return _rows(f"{flow.name}, {name}", whole, chains, player, kills)
 
@@ -147,6 +153,7 @@ def _waits(
 def _supervisor(runtime: RuntimeKind, flow: Flow, name: str) -> list[Row]:
     chance = random.Random(5)
     with playing(name) as player, player.session(runtime, flow) as session:
+        player = telling_apart(flow, player)
         beheaded(flow, player)  # whatever is imported late is no part of the work
         whole = beheaded(flow, player)
         if player.keeps(flow):
@@ -174,14 +181,13 @@ def _rows(name: str, whole: Chain, chains: list[Chain], player: Player, kills: i
         rows.append(at_most(f"{name}: finished steps done again", again, 0))
     if player.log is None:
         return rows
-    if whole.finished_again is not None:
-        asked = sum(len(chain.finished_again or ()) for chain in chains)
-        rows.append(at_most(f"{name}: finished calls asked again", asked, 0))
+    finished = sum(len(chain.finished_again) for chain in chains)
     unlisted = sum(chain.unlisted(whole) for chain in chains)
     repeats = sum(chain.repeats(whole) for chain in chains)
     others = sum(chain.asked.keys() != whole.asked.keys() for chain in chains)
     return [
         *rows,
+        at_most(f"{name}: finished calls asked again", finished, 0),
         Row(f"{name}: asked again, in flight at a kill", str(repeats)),
         at_most(f"{name}: of these not listed", unlisted, 0),
         at_most(f"{name}: runs that asked other calls", others, 0),

@@ -13,7 +13,7 @@ import pytest
 from commedia.benchmarks.beheading import beheaded
 from commedia.benchmarks.command import ENTRY
 from commedia.benchmarks.flows.outage import AT, AT_FAULT, write_evidence
-from commedia.benchmarks.killing import Chain, killed
+from commedia.benchmarks.killing import Chain, killed, telling_apart
 from commedia.benchmarks.players import (
     NOBODY,
     Flow,
@@ -63,13 +63,30 @@ def test_a_driver_killed_twice_changes_nothing(
 
 
 def test_a_server_is_asked_again_for_what_was_in_flight_alone(tmp_path: Path) -> None:
-    with served_model(tmp_path) as player:
+    with served_model(tmp_path) as server:
+        player = telling_apart(SURVEY, server)
         whole = beheaded(SURVEY, player)
         chain = beheaded(SURVEY, player, at=[0.5 * len(whole.asked)])
 
     check(chain, whole)
     assert chain.kills == 1
+    assert player.logged(player.digests) == whole.asked
     assert whole.said["simulated"]
+
+
+def test_a_finished_call_that_is_asked_again_is_found_by_its_digest() -> None:
+    """Though other calls are listed that were in flight, and some share a digest."""
+    digests = {"/a": ("one",), "/b": ("two",), "/c": ("two",), "/d": ("three",)}
+    player = Player("claude", "http://localhost", digests=digests)
+    whole = Chain(asked=player.logged(digests))
+    chain = Chain(listed=player.logged(["/d", "/d"]))
+    chain.take_in(["one", "two"], set())
+    chain.take_in(["one", "two", "two", "three"], player.finished({"/a", "/b"}))
+
+    assert chain.finished_again == ["one"]
+    assert chain.repeats(whole) == chain.unlisted(whole) == 2
+    assert player.finished({"/a", "/b", "/c"}) == {"one", "two"}
+    assert player.paths_of("two") == ["/b", "/c"]
 
 
 @pytest.mark.parametrize("kind", ["inline", pytest.param("ray", marks=pytest.mark.ray)])
