@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from ..actors.models.wire import Attempt
+from ..cli.options import EXIT_CODES
 from ..session import Session
 from ..supervisor.blobs import Blobs
 from ..supervisor.journal import Journal, scan
@@ -20,6 +21,8 @@ from .rows import Row, at_most
 
 WIDTH = 334
 """As many agents as were once sent into a limit that was spent, and counted as refutations."""
+
+PAUSED = ("paused", 75)
 
 
 def clock() -> list[Row]:
@@ -61,20 +64,32 @@ def journal() -> list[Row]:
 
 
 def silence() -> list[Row]:
-    """334 verifiers on a model whose quota is spent."""
-    asked: list[int] = []
+    """334 verifiers on a model whose quota is spent: one at a time, and as many as by default."""
+    return [*_silence("one at a time", in_flight=1), *_silence("by default")]
 
-    def model(row: Any) -> Attempt:
-        asked.append(1)
+
+def _silence(name: str, **options: Any) -> list[Row]:
+    """Count what is asked before the run is paused: what was in flight cannot be taken back."""
+    asked, in_flight, most = 0, 0, 0
+
+    async def model(row: Any) -> Attempt:
+        nonlocal asked, in_flight, most
+        asked, in_flight = asked + 1, in_flight + 1
+        most = max(most, in_flight)
+        await asyncio.sleep(0.02)
+        in_flight -= 1
         return Attempt("quota")
 
-    result = _play(_verify_all, model=model, in_flight=1)
+    result = _play(_verify_all, model=model, **options)
+    ended = (result.status, EXIT_CODES[result.status])
     refuted = 0 if result.status == "paused" else sum(v.refuted for v in result.value)
-    status = Row("status", result.status, "paused", result.status == "paused")
+    uncounted = max(asked + result.missing.get("skipped", 0) - WIDTH, 0)
     return [
-        status,
-        at_most("calls before it was paused", len(asked), 5),
-        at_most("verdicts recorded as refuted", refuted, 0),
+        Row(f"{name}: status, exit code", "{}, {}".format(*ended), "paused, 75", ended == PAUSED),
+        Row(f"{name}: calls in flight at once", str(most)),
+        at_most(f"{name}: calls before it was paused", asked, 5 + most - 1),
+        at_most(f"{name}: calls that were made and count as skipped", uncounted, 0),
+        at_most(f"{name}: verdicts recorded as refuted", refuted, 0),
     ]
 
 
