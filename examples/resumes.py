@@ -27,11 +27,15 @@ class Doubt(BaseModel):
 
 
 class Shortlist(BaseModel):
-    """Who is to be invited, the best first; who was turned down; and the rubric that said so."""
+    """Who is to be invited, the best first; who was turned down; and the rubric that said so.
+
+    *unchecked* are ids of whom no verifier said anything: not invited, and not turned down.
+    """
 
     rubric: str
     invited: list[str]
     doubted: list[Doubt]
+    unchecked: list[str]
 
 
 @workflow
@@ -49,18 +53,21 @@ async def resumes(run: Run, file: Path = FILE, top: int = 10, votes: int = 3) ->
     with run.phase("Rank"):
         waiting = (await rank(run, texts, FIT.format(rubric=rubric))).order
 
-    found = Shortlist(rubric=rubric, invited=[], doubted=[])
+    found = Shortlist(rubric=rubric, invited=[], doubted=[], unchecked=[])
     while waiting and (wanted := top - len(found.invited)):
         best, waiting = waiting[:wanted], waiting[wanted:]
         with run.phase("Double-check"):  # whoever is turned down makes room for the next
             claims, check = [texts[place] for place in best], CHECK.format(rubric=rubric)
             polls = await poll(run, claims, check, votes=votes)
         for place, checked in zip(best, polls, strict=True):
-            if checked.upheld():
-                found.invited.append(people[place]["id"])
+            name, is_upheld = people[place]["id"], checked.upheld()
+            if is_upheld is None:  # all its verifiers failed
+                found.unchecked.append(name)
+            elif is_upheld:
+                found.invited.append(name)
             else:
-                why = [each.reason for each in checked.verdicts if not each.upheld]
-                found.doubted.append(Doubt(id=people[place]["id"], why=why))
+                against = [v for v in checked.verdicts if not (v.upheld or v.abstained)]
+                found.doubted.append(Doubt(id=name, why=[v.reason for v in against]))
     return found
 
 

@@ -47,7 +47,10 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_the_users_rubric_ranks_and_checks_and_who_is_turned_down_makes_room(file: Path) -> None:
-    """Judges order by name; verifiers refute bob, and nobody can say anything of ann."""
+    """Judges order by name; verifiers refute bob, and nobody can say anything of ann.
+
+    Whom nobody could check is not turned down, and not invited either.
+    """
     asked: list[Row] = []
 
     def model(row: Row) -> Any:
@@ -66,11 +69,27 @@ def test_the_users_rubric_ranks_and_checks_and_who_is_turned_down_makes_room(fil
     found = result.value
 
     assert (found.rubric, found.invited) == ("can dance", ["cyd", "dan"])
-    assert [doubt.id for doubt in found.doubted] == ["ann", "bob"]
-    assert found.doubted[1].why == ["no shoes"] * 3
-    assert "failed (TimeoutError)" in found.doubted[0].why[0]
+    assert [(doubt.id, doubt.why) for doubt in found.doubted] == [("bob", ["no shoes"] * 3)]
+    assert found.unchecked == ["ann"]
     assert (result.status, result.missing) == ("degraded", {"failed": 3})
     assert [row["role"] for row in asked].count("verifier") == 4 * 3
+
+
+def test_a_verifier_that_failed_speaks_neither_for_nor_against(file: Path) -> None:
+    asked: list[Row] = []
+
+    def model(row: Row) -> Any:
+        if row["role"] == "judge":
+            return Preference(order=tuple(range(len(row["items"]))))
+        asked.append(row)
+        if len(asked) % 3:
+            raise TimeoutError
+        return UPHELD
+
+    found = play(RESUMES, file, 4, model=model, in_flight=1).value
+
+    assert len(found.invited) == 4
+    assert (found.doubted, found.unchecked) == ([], [])
 
 
 def test_when_nobody_is_left_the_list_is_short(file: Path) -> None:
