@@ -123,8 +123,7 @@ async def pursue(
         number = turn.number + 1 if turn else 1
         shown = _shown(value)
         run.log(f"pass {number}: {_said(shown)}")
-        fenced = Segment(shown, UNTRUSTED, "untrusted", "the last pass").render()
-        results = fenced + "\n".join(said[-patience:])
+        results = _fenced(shown, "the last pass") + _fenced("\n".join(said[-patience:]), "guidance")
         options: AgentOptions = {"label": f"goal {number}", "task": "goal", "repeat": number}
         with run.phase(f"Goal, pass {number}"):
             prompt = GOAL.format(goal=goal, results=results)
@@ -178,6 +177,10 @@ async def repeat(
 
 def _pursuit(turn: Turn, ended: Literal["met", "impossible", "no progress"]) -> Pursuit:
     return Pursuit(value=turn.value, passes=turn.number, ended=ended, guidance=turn.guidance or "")
+
+
+def _fenced(text: str, source: str) -> str:
+    return Segment(text, UNTRUSTED, "untrusted", source).render() if text else ""
 
 
 def _passes(number: int) -> str:
