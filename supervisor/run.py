@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from ..actors.answers import Preference
 from ..actors.bracket import Progress, Ranking
+from ..actors.errors import UsageError
 from ..actors.handle import Handle
 from ..actors.output import Output, output_of, schema_of
 from ..actors.questions import Question
@@ -269,8 +270,10 @@ class Run:
         """Ask the user; the answer is journaled.
 
         Where nobody is at a terminal the *default* is taken; without one the run pauses, and says
-        how to answer.
+        how to answer. Raises UsageError for a default that is none of the *options*.
         """
+        if options and default is not None and default not in options:
+            raise UsageError(f"the default {default!r} is none of {', '.join(options)}")
         inquiry = Inquiry(here().place("ask"), question, tuple(options), default)
         return self._stage.inquire(inquiry)
 

@@ -3,10 +3,13 @@
 import asyncio
 
 import pytest
+from runs import play
 
 from commedia.actors.actor import Message
+from commedia.actors.errors import UsageError
 from commedia.supervisor.desk import Inquiry
 from commedia.supervisor.inquiries import Inquiries
+from commedia.supervisor.run import Run
 
 WHERE = Inquiry("/ask:1", "Where?", ("here", "there"))
 
@@ -48,3 +51,11 @@ def test_without_options_any_text_is_an_answer() -> None:
 
 def test_the_default_stands_in_for_what_is_no_option() -> None:
     assert asked(Inquiry("/ask:1", "Where?", ("here",), "here"), "nowhere") == ("here", None)
+
+
+def test_a_default_is_one_of_the_options() -> None:
+    async def script(run: Run) -> None:
+        with pytest.raises(UsageError, match="none of here, there"):
+            await run.ask("Where?", ("here", "there"), default="nowhere")
+
+    assert play(script).status == "completed"
