@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 _WRAP: Final = "value"
 """The one key of the object around an answer that is none itself."""
+_SHARED: Final = ("$defs", "definitions")
+"""Where a schema keeps the parts that it refers to: these stay at its root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +73,25 @@ def _of_schema(text: str) -> Output[Any]:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         raise UsageError(f"output is no JSON Schema: {error.message}") from None
-    _check_references(schema)
-    return _wrapping(schema, None)
+    for reference in _references(schema):
+        _found(schema, reference)
+    output = _wrapping(schema, None)
+    for reference in _references(output.parsed):
+        _found(output.parsed, reference)
+    return output
 
 
-def _check_references(schema: dict[str, Any]) -> None:
-    """Raise UsageError where a `$ref` in *schema* leads nowhere inside it."""
+def _found(schema: dict[str, Any], reference: str) -> Any:  # Any: JSON
+    """Return what *reference* leads to; raises UsageError where that is nothing in *schema*."""
     from referencing import Registry
     from referencing.exceptions import Unresolvable
     from referencing.jsonschema import DRAFT202012
 
     resource = DRAFT202012.create_resource(schema)
-    resolver = Registry().with_resource("", resource).resolver()
-    for reference in _references(schema):
-        try:
-            resolver.lookup(reference)
-        except Unresolvable:
-            raise UsageError(f"output has a $ref that leads nowhere: {reference!r}") from None
+    try:
+        return Registry().with_resource("", resource).resolver().lookup(reference).contents
+    except Unresolvable:
+        raise UsageError(f"output has a $ref that leads nowhere: {reference!r}") from None
 
 
 def _references(part: Any) -> Iterator[str]:  # Any: JSON
@@ -116,21 +120,51 @@ def _made(wanted: Any) -> Output[Any]:
 
 
 def _wrapping(schema: dict[str, Any], adapter: "TypeAdapter[Any] | None") -> Output[Any]:
-    root = schema
-    if isinstance(schema.get("$ref"), str):
-        root = schema.get("$defs", {}).get(schema["$ref"].rpartition("/")[2], schema)
-    if root.get("type") == "object":
+    if _is_of_object(schema):
         return Output(_canonical(schema), adapter, False)
-    definitions = schema.pop("$defs", None)
-    outer = {
+    schema = _moved(schema)
+    schema.pop("$id", None)  # what refers to it by name is refused
+    lifted: dict[str, Any] = {name: schema.pop(name) for name in _SHARED if name in schema}
+    outer: dict[str, Any] = {
         "type": "object",
         "properties": {_WRAP: schema},
         "required": [_WRAP],
         "additionalProperties": False,
+        **lifted,
     }
-    if definitions:
-        outer["$defs"] = definitions
     return Output(_canonical(outer), adapter, True)
+
+
+def _is_of_object(schema: dict[str, Any]) -> bool:
+    """Whether all that *schema* allows are objects, as its root or what that refers to says."""
+    part: Any = schema
+    passed: set[str] = set()
+    while isinstance(part, Mapping) and part.get("type") != "object":
+        reference = part.get("$ref")
+        if not isinstance(reference, str):
+            return False
+        if reference in passed:
+            raise UsageError(f"output has a $ref that leads to itself: {reference!r}")
+        passed.add(reference)
+        part = _found(schema, reference)
+    return isinstance(part, Mapping)
+
+
+def _moved(part: Any) -> Any:  # Any: JSON
+    """Return *part* of a schema that moves into a wrapper: what is not lifted out moves along."""
+    if isinstance(part, list):
+        return [_moved(inner) for inner in part]
+    if not isinstance(part, Mapping):
+        return part
+    moved = {name: _moved(inner) for name, inner in part.items()}
+    reference = part.get("$ref")
+    if isinstance(reference, str) and reference.split("/")[0] == "#" and not _stays(reference):
+        moved["$ref"] = f"#/properties/{_WRAP}{reference[1:]}"
+    return moved
+
+
+def _stays(reference: str) -> bool:
+    return reference.split("/")[1:2] in [[name] for name in _SHARED]
 
 
 def _canonical(schema: Mapping[str, Any]) -> str:
