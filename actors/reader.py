@@ -24,7 +24,10 @@ MOST_BITS: Final = 8192
 """How much a closed answer may hold: enough for a table of findings, too little for a text."""
 
 _WORDS: Final = frozenset(
-    ("title", "description", "default", "examples", "$defs", "$schema", "$id", "$comment")
+    (
+        *("title", "description", "default", "examples"),
+        *("$defs", "definitions", "$schema", "$id", "$comment"),
+    )
 )
 _BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _LARGEST: Final = 2**63
@@ -69,6 +72,8 @@ class _Closed:
         if isinstance(reference := schema.get("$ref"), str):
             if reference in above:
                 raise _open(where, "it contains itself")
+            if beside := sorted(schema.keys() - _WORDS - {"$ref"}):
+                raise _open(where, f"{', '.join(beside)} beside a $ref must stand where it leads")
             return self.value(self._resolved(reference, where), where, (*above, reference))
         known = {name: part for name, part in schema.items() if name not in _WORDS}
         if "enum" in known or "const" in known:
