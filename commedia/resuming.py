@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -88,17 +88,25 @@ def settings_of(data: Mapping[str, Any]) -> str | None:
     return None if budget in ("", str(Budget())) else budget
 
 
-def record_answer(run: str, answer: str) -> str:
-    """Give *answer* to the question that *run* waits for; return the run's id.
+class Answered(NamedTuple):
+    """The run that was given an answer, and whether that *is_recorded*, or only handed over."""
 
-    A run that is under way takes it at once; one that is paused finds it in its journal. Raises
-    UsageError where nothing is asked.
+    run: str
+    is_recorded: bool
+
+
+def record_answer(run: str, answer: str) -> Answered:
+    """Give *answer* to the question that *run* waits for.
+
+    One that is paused finds it in its journal. One that is under way is handed it, and takes it if
+    it waits for such an answer: only that run itself knows. Raises UsageError where nothing is
+    asked, as by a sort.
     """
     record = find_run(run)
     name = record.path.name
-    if is_locked(record.path):
+    if record.data.get("kind") == "workflow" and is_locked(record.path):
         give_order(record.path, {"answer": answer})
-        return name
+        return Answered(name, False)
     path, key = record.data.get("pending"), record.data.get("pending_key")
     if not path or key is None:
         raise UsageError(f"run {name} waits for no answer")
@@ -109,7 +117,7 @@ def record_answer(run: str, answer: str) -> str:
         told = {"t": "ask", "p": path, "h": key, "value": answer}
         asyncio.run(_append(record.path, told))
         RunStore(record.path, {}).update({"pending": None, "pending_key": None})
-    return name
+    return Answered(name, True)
 
 
 async def _append(folder: Path, record: Mapping[str, Any]) -> None:

@@ -131,7 +131,7 @@ def stop(run: str, label: str | None) -> int:
             f"{record.data.get('status', 'unknown')}"
         )
     give_order(record.path, {"stop": True} if label is None else {"skip": label})
-    what = "stop" if label is None else f"skip {label}"
+    what = "stop" if label is None else f"skip {label}: any agent so labelled is skipped"
     click.echo(f"told run {record.path.name} to {what}", err=True)
     return 0
 
@@ -148,8 +148,11 @@ def answer(
     """Answer the question that RUN waits for; the answer is journaled."""
     from ..resuming import record_answer
 
-    name = record_answer(run, answer)
-    if goes_on:
+    name, is_recorded = record_answer(run, answer)
+    if not is_recorded:
+        click.echo(f"handed to run {name}, which takes it if it waits for such an answer", err=True)
+    elif goes_on:
         return resume_run(name, runtime=runtime, quiet=quiet)
-    click.echo(f"recorded; go on with: commedia resume {name}", err=True)
+    else:
+        click.echo(f"recorded; go on with: commedia resume {name}", err=True)
     return EXIT_CODES["completed"]
