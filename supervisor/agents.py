@@ -64,7 +64,7 @@ class Clerk:
     def work(self, path: str, prompt: str, schema: str | None, options: AgentOptions) -> Call:
         """Return a worker's call."""
         text = assemble("worker", worker_segments(_plain(prompt, "worker.prompt")))
-        return self._call(path, "worker", text, schema, options, WORKED)
+        return self._call(path, "worker", text, schema, options, WORKED, text)
 
     def verify(
         self,
@@ -79,7 +79,8 @@ class Clerk:
         words = _plain(rubric, "verifier.rubric"), lens and _plain(lens, "verifier.lens")
         text = assemble("verifier", verifier_segments(shown, words[0], words[1]))
         schema = _VERDICT if shown.integrity < UNTRUSTED else _CLOSED_VERDICT
-        call = self._call(path, "verifier", text, schema, options, VERIFIED, claim=shown.text)
+        told = shown.text if shown.integrity < UNTRUSTED else rubric
+        call = self._call(path, "verifier", text, schema, options, VERIFIED, told, claim=shown.text)
         call.integrity = shown.integrity
         return call
 
@@ -89,7 +90,7 @@ class Clerk:
         """Return a reader's call: what it reads is untrusted, whoever wrote it."""
         shown = Segment(_segment(untrusted, "untrusted").text, UNTRUSTED, "untrusted", "a reader")
         text = assemble("reader", reader_segments(shown, _plain(question, "reader.question")))
-        call = self._call(path, "reader", text, schema, options, READ)
+        call = self._call(path, "reader", text, schema, options, READ, question)
         call.integrity = UNTRUSTED
         return call
 
@@ -101,7 +102,7 @@ class Clerk:
         prompt = assemble("judge", judge_segments(ask, _plain(by, "judge.by"), shown))
         items = list(_ids(options)) or shown
         given: AgentOptions = {**options, "task": str(ask)}
-        call = self._call(path, "judge", prompt, None, given, JUDGED, by=by, items=items)
+        call = self._call(path, "judge", prompt, None, given, JUDGED, by, by=by, items=items)
         call.integrity = UNTRUSTED
         return call
 
@@ -113,8 +114,10 @@ class Clerk:
         schema: str | None,
         options: AgentOptions,
         variant: str,
+        told: str,
         **more: object,
     ) -> Call:
+        """Return a call that is named by what was *told*: never by text of an untrusted source."""
         model = options.get("model") or self.model
         if self.model.startswith("sim:") and profile_of(model) is None:
             raise UsageError(f"there are no simulated agents {model!r}")
@@ -126,7 +129,7 @@ class Clerk:
             prompt=prompt,
             model=model,
             phase=here().phase,
-            label=options.get("label") or prompt[:_LABEL],
+            label=options.get("label") or label_of(told),
             schema=schema,
             room=options.get("max_tokens"),
             effort=options.get("effort"),
@@ -134,6 +137,11 @@ class Clerk:
             task=options.get("task"),
             spec=_spec(path, role, options, variant, more),
         )
+
+
+def label_of(words: str) -> str:
+    """Return what an agent is named where nobody named it: how its *words* begin, on one line."""
+    return " ".join(words.lstrip()[:_LABEL].split())
 
 
 _VERDICT: Final = json.dumps(SCHEMA, sort_keys=True, separators=(",", ":"))
