@@ -228,6 +228,7 @@ class Backstage:
 
     def close(self) -> None:
         """Hand over what is known of the last agents."""
+        self.outbox.close()
         self._report(at_least=1)
 
     async def _over(self, work: Coroutine[Any, Any, T]) -> T:

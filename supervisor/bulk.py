@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 import pyarrow as pa
 
 from ..actors.errors import ReplayMissError, UsageError
@@ -12,8 +12,12 @@ from ..actors.output import output_of, schema_of
 from ..actors.questions import Question
 from ..actors.reader import closed
 from ..actors.tables import INPUT, ITEMS, REPLIES, UNTRUSTED, batch, concat, replace_columns
+from .agent_log import durations_of, rows_of
+from .agents import label_of
 from .backstage import Backstage, digest
 from .outbox import REPLAY, Call, Reply, halting, requests_of
+from .paths import here
+from .stage import missing_replies
 
 _WORDS: Final = {"work": "prompt", "verify": "claim", "read": "untrusted"}
 
@@ -41,8 +45,10 @@ async def map_judges(
             if is_own:
                 await stage.do(stage.desk.unshare(items))
     await _unless_ended(stage, path, replies)
-    await _pass_time(stage, replies)
-    return replies
+    if not is_own:  # the matches of a tournament are a table of their own
+        await _pass_time(stage, replies)
+        return replies
+    return await _Agents.judges(path, by, replies.num_rows).end(stage, replies)
 
 
 async def map_agents(
@@ -56,18 +62,24 @@ async def map_agents(
     calls = _calls_of(stage, path, verb, table, shared)
     if not calls:
         return concat([], REPLIES)
-    requests = replace_columns(requests_of(calls), {"path": path})
+    unwanted = [call.number for call in calls if call.label in stage.outbox.skipped]
+    never = missing_replies(unwanted, [("skipped", "stopped")] * len(unwanted))
+    wanted = [call for call in calls if call.label not in stage.outbox.skipped]
     pieces: list[pa.RecordBatch] = []
-    with stage.underway():
-        await stage.do(stage.desk.ask_agents(requests, pieces.append))
-    replies = concat(pieces, REPLIES)
+    if wanted:
+        requests = replace_columns(requests_of(wanted), {"path": path})
+        with stage.underway():
+            await stage.do(stage.desk.ask_agents(requests, pieces.append))
+    why = _halted(concat(pieces, REPLIES))
+    replies = concat([*pieces, never], REPLIES)
     replies = replies.take(pa.compute.sort_indices(replies.column("call_id")))
-    if why := _halted(replies):
+    agents = _Agents.of(calls)
+    if why:
+        agents.log(stage, replies)
         stage.pause(why)  # type: ignore[arg-type]  # one of Halted's words
         await asyncio.Future()  # the workflow is taken back from here
     await _unless_ended(stage, path, replies)
-    await _pass_time(stage, replies)
-    return replies
+    return await agents.end(stage, replies)
 
 
 async def _unless_ended(stage: Backstage, path: str, replies: pa.RecordBatch) -> None:
@@ -122,12 +134,84 @@ def _calls_of(
     return calls
 
 
+@dataclass(frozen=True, slots=True)
+class _Agents:
+    """The agents of one table: what they are known by, and how long each may take."""
+
+    role: str
+    phase: str
+    paths: list[str]
+    labels: list[str]
+    timeouts_us: pa.Array
+
+    @classmethod
+    def of(cls, calls: list[Call]) -> "_Agents":
+        timeouts_us = pa.array([call.timeout_us for call in calls], pa.int64())
+        paths, labels = [call.path for call in calls], [call.label for call in calls]
+        return cls(calls[0].role, calls[0].phase, paths, labels, timeouts_us)
+
+    @classmethod
+    def judges(cls, path: str, by: str, rows: int) -> "_Agents":
+        paths = [f"{path[:-1]}{number}]" for number in range(rows)]
+        labels = [label_of(by)] * rows
+        return cls("judge", here().phase, paths, labels, pa.nulls(rows, pa.int64()))
+
+    async def end(self, stage: Backstage, replies: pa.RecordBatch) -> pa.RecordBatch:
+        """Return *replies* once their time has passed; what is late or unwanted has no answer."""
+        skipped = stage.outbox.skipped
+        unwanted = pa.array([label in skipped for label in self.labels], pa.bool_())
+        late = pa.compute.and_not(self._late(stage, replies), unwanted)
+        replies = _lost(_cut(replies, late, self.timeouts_us), late, "timeout", "deadline")
+        replies = _lost(replies, unwanted, "skipped", "stopped")
+        await _pass_time(stage, replies)
+        stage.outbox.lost.update({"timeout": late.true_count, "skipped": unwanted.true_count})
+        self.log(stage, replies)
+        return replies
+
+    def log(self, stage: Backstage, replies: pa.RecordBatch) -> None:
+        """Add how *replies* ended to the run's table of agents."""
+        told = {"paths": self.paths, "labels": self.labels}
+        stage.desk.agents(rows_of(replies, role=self.role, phase=self.phase, **told))
+
+    def _late(self, stage: Backstage, replies: pa.RecordBatch) -> pa.Array:
+        """Return which *replies* came too late on a virtual clock; on a real one none comes."""
+        if stage.virtual is None:
+            return pa.array([False] * replies.num_rows, pa.bool_())
+        took_us = pa.array(durations_of(replies))
+        return pa.compute.greater(took_us, self.timeouts_us).fill_null(False)
+
+
+def _cut(replies: pa.RecordBatch, late: pa.Array, timeouts_us: pa.Array) -> pa.RecordBatch:
+    """Return *replies* of which those that are *late* took until their timeout."""
+    if not late.true_count:
+        return replies
+    choose, first = pa.compute.if_else, replies.column("ttft_us")
+    until = pa.compute.min_element_wise(first.fill_null(0), timeouts_us)
+    rest = pa.compute.subtract(timeouts_us, until)
+    spans = {
+        "ttft_us": choose(late, until, first),
+        "decode_us": choose(late, rest, replies.column("decode_us")),
+    }
+    return replace_columns(replies, spans)
+
+
+def _lost(replies: pa.RecordBatch, rows: pa.Array, status: str, reason: str) -> pa.RecordBatch:
+    """Return *replies* without the answers of *rows*, which say why instead."""
+    if not rows.true_count:
+        return replies
+    choose = pa.compute.if_else
+    columns = {name: replies.column(name) for name in ("answer", "grade", "order")}
+    gone = {name: choose(rows, pa.scalar(None, c.type), c) for name, c in columns.items()}
+    for name, word in (("status", status), ("reason", reason)):
+        gone[name] = choose(rows, word, replies.column(name).cast(pa.string()))
+    return replace_columns(replies, gone)
+
+
 async def _pass_time(stage: Backstage, replies: pa.RecordBatch) -> None:
     """Let the time pass that the replies took, on a virtual clock."""
     if stage.virtual is None or not replies.num_rows:
         return
-    spans = [replies.column(name).fill_null(0).to_numpy() for name in ("ttft_us", "decode_us")]
-    durations = np.asarray(spans[0] + spans[1], np.int64)
+    durations = durations_of(replies)
     if durations.any():
         await stage.virtual.perform_many(durations)
 

@@ -1,6 +1,6 @@
 """What a supervisor does for the verbs of a run, on its own loop."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -10,6 +10,7 @@ from ..actors.bracket import Progress, Ranking
 from ..actors.clock import Clock
 from ..actors.questions import Question
 from ..actors.simulation.world import World
+from .agent_log import Rows
 from .tournament import Tournament
 
 Halted = Literal["budget", "interrupt", "silence", "breaker", "question"]
@@ -107,6 +108,6 @@ class Desk(Protocol):
         """Add a line to the run's events; may be called from any thread."""
         ...
 
-    def agents(self, rows: Sequence[tuple[Any, ...]]) -> None:
+    def agents(self, rows: Rows) -> None:
         """Add agents that have ended (AGENT_LOG) to the run's table; from any thread."""
         ...

@@ -1,7 +1,7 @@
 """The desk behind the verbs of one run: its children, its stages, and all that is counted of it."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..actors.messages import Attach, Detach
 from ..actors.questions import Question
 from ..actors.simulation.world import World
 from ..actors.tables import REPLIES, concat, replace_columns
-from .agent_log import AgentLog
+from .agent_log import AgentLog, Rows
 from .backstage import Spent
 from .bounds import affordable_agents, bound_of
 from .casting import Cast
@@ -185,7 +185,7 @@ class Execution:
             self.tally.branch_causes[text.partition(": ")[2]] += 1
         self._log.event(kind, text)
 
-    def agents(self, rows: Sequence[tuple[Any, ...]]) -> None:
+    def agents(self, rows: Rows) -> None:
         """Add agents that have ended."""
         self._agents.add(rows)
 

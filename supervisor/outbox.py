@@ -43,6 +43,8 @@ class Call:
     """Whether an answer that it has already is of no use."""
     number: int = 0
     reply: "asyncio.Future[Reply]" = field(init=False)
+    took: tuple[Any, ...] = field(default=(0, 0, 0, 0, None), init=False)
+    """Its duration in microseconds, its tokens in and out, its cost, and the model that served."""
 
     @property
     def place(self) -> tuple[str, str, str, str]:
@@ -59,6 +61,8 @@ class Reply(NamedTuple):
     grade: int | None = None
     order: tuple[int, ...] | None = None
 
+
+_TAKEN_BACK: Final = Reply("cancelled")
 
 Send = Callable[[pa.RecordBatch], None]
 """Hands a batch of requests of one role and label to the supervisor."""
@@ -87,7 +91,8 @@ class Outbox:
         self._numbers = itertools.count()
         self._waiting: deque[Call] = deque()
         self._out: dict[int, Call] = {}
-        self._skipped: set[str] = set()
+        self.skipped: set[str] = set()
+        """Labels of agents that end without an answer."""
         self._is_flushing = False
         self.ended: list[tuple[Any, ...]] = []
         """Rows of AGENT_LOG."""
@@ -111,7 +116,7 @@ class Outbox:
         virtual = self._virtual
         call.number = next(self._numbers) if virtual is None else virtual.next_call()
         call.reply = self._loop.create_future()
-        if call.label in self._skipped:
+        if call.label in self.skipped:
             self._lose(call, "skipped", "stopped")
             return call.reply
         self._waiting.append(call)
@@ -122,7 +127,7 @@ class Outbox:
 
     def skip(self, label: str) -> None:
         """End every call of *label*, now and later: its branch goes on without it."""
-        self._skipped.add(label)
+        self.skipped.add(label)
         for call in [*self._out.values(), *self._waiting]:
             if call.label == label and not call.reply.done():
                 self._lose(call, "skipped", "stopped")
@@ -152,14 +157,16 @@ class Outbox:
         told = zip(*(values(replies.column(name)) for name in _TOLD), strict=True)
         spans = [replies.column(name).fill_null(0) for name in _DURATIONS]
         durations = values(pa.compute.add(*spans))
-        paid = zip(*(values(replies.column(name)) for name in _LEDGER), strict=True)
+        ledger = (values(replies.column(name)) for name in _LEDGER)
         numbers = values(replies.column("call_id"))
-        for number, reply, duration, cost in zip(numbers, told, durations, paid, strict=True):
+        for number, reply, took in zip(
+            numbers, told, zip(durations, *ledger, strict=True), strict=True
+        ):
             call = self._out.pop(number, None)
             if call is None:
                 continue
-            self.ended.append((*call.place, reply[0], reply[1], duration, *cost))
-            self._arrive(call, Reply(*reply), duration)
+            call.took = took
+            self._arrive(call, Reply(*reply))
         if self._waiting and not self._is_flushing:
             self._is_flushing = True
             self._loop.call_soon(self._flush)
@@ -169,31 +176,41 @@ class Outbox:
         if self._virtual is not None:
             self._virtual.release()
 
-    def _arrive(self, call: Call, reply: Reply, duration_us: int) -> None:
+    def close(self) -> None:
+        """Write down who was skipped, and has no reply to this day."""
+        for call in self._out.values():
+            if call.reply.done() and not call.reply.cancelled():
+                self._log(call, call.reply.result())
+
+    def _arrive(self, call: Call, reply: Reply) -> None:
         if call.reply.done():  # skipped, or taken back, meanwhile
-            return
-        if reply.reason == REPLAY:
+            self._log(call, _TAKEN_BACK if call.reply.cancelled() else call.reply.result())
+        elif reply.reason == REPLAY:
+            self._log(call, reply)
             self._give_up(ReplayMissError(call.path))
         elif why := halting(reply):
+            self._log(call, reply)
             self._pause(why)
         elif self._virtual is None:
             self._end(call, reply)
         else:
-            self._await_its_time(call, reply, duration_us)
+            self._await_its_time(call, reply)
 
-    def _await_its_time(self, call: Call, reply: Reply, duration_us: int) -> None:
+    def _await_its_time(self, call: Call, reply: Reply) -> None:
         assert self._virtual is not None
-        done = self._virtual.perform(duration_us, call=call.number, timeout_us=call.timeout_us)
+        done = self._virtual.perform(call.took[0], call=call.number, timeout_us=call.timeout_us)
 
         def end(done: "asyncio.Future[bool]") -> None:
             if not done.cancelled() and not call.reply.done():
                 if done.result():
                     self._end(call, reply)
                 else:
+                    call.took = (call.timeout_us, *call.took[1:])
                     self._lose(call, "timeout", "deadline")
 
         def take_back(waiting: "asyncio.Future[Reply]") -> None:
             if waiting.cancelled():
+                self._log(call, _TAKEN_BACK)
                 done.cancel()
 
         done.add_done_callback(end)
@@ -202,10 +219,17 @@ class Outbox:
     def _lose(self, call: Call, status: str, reason: str) -> None:
         """End *call* without the answer that it may have: it came too late, or is not wanted."""
         self.lost[status] += 1
-        self._end(call, Reply(status, reason))
+        if call.number in self._out:  # what it took is known once its reply comes
+            call.reply.set_result(Reply(status, reason))
+        else:
+            self._end(call, Reply(status, reason))
 
     def _end(self, call: Call, reply: Reply) -> None:
+        self._log(call, reply)
         call.reply.set_result(reply)
+
+    def _log(self, call: Call, reply: Reply) -> None:
+        self.ended.append((*call.place, reply.status, reply.reason, *call.took))
 
 
 def halting(reply: Reply) -> str | None:
