@@ -1,5 +1,6 @@
 """What a run's calls came to, counted as replies come in."""
 
+import re
 from collections import Counter
 from typing import Final
 
@@ -13,6 +14,8 @@ from .orders import Tally
 from .purse import Purse
 
 _TOKENS: Final = ("tokens_in", "tokens_out", "tokens_cache_write", "tokens_cache_read")
+
+_PLACE: Final = re.compile(r"\bthe (agent|tool) at /\S+")
 
 
 class Count:
@@ -66,6 +69,11 @@ def _has_unpriced(replies: pa.RecordBatch) -> bool:
         return False
     reused = pa.compute.equal(replies.column("reason").cast(pa.string()), "reused").fill_null(False)
     return int(costs.filter(pa.compute.invert(reused)).null_count) > 0
+
+
+def cause_of(text: str) -> str:
+    """Return why a branch failed, by what was told of it: the same words wherever it stood."""
+    return _PLACE.sub(r"the \1", text.partition(": ")[2])
 
 
 def take_ledger(tally: Tally, spending: Spending) -> None:

@@ -20,7 +20,7 @@ from .bounds import affordable_agents, bound_of
 from .casting import Cast
 from .children import ChildSpec, Restart, RestartPolicy
 from .control import follow_orders
-from .counting import Count, take_ledger
+from .counting import Count, cause_of, take_ledger
 from .dealing import Dealer
 from .desk import Deliver, Halted, Inquiry
 from .diary import Diary
@@ -182,7 +182,7 @@ class Execution:
             self._teller.say(text)
         if kind == "branch_failed":
             self.tally.branches += 1  # in the workflow's thread alone
-            self.tally.branch_causes[text.partition(": ")[2]] += 1
+            self.tally.branch_causes[cause_of(text)] += 1
         self._log.event(kind, text)
 
     def agents(self, rows: Rows) -> None:

@@ -1,6 +1,7 @@
 """The table of agents says of each how it ended, whether it was asked alone or in a table."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from runs import UPHELD, Row, play
 from commedia.actors.handle import Handle
 from commedia.run_result import RunResult
 from commedia.supervisor.control import give_order
+from commedia.supervisor.counting import cause_of
 from commedia.supervisor.run import Run
 from commedia.supervisor.store import find_run
 
@@ -133,3 +135,16 @@ def test_agents_that_nobody_named_are_told_apart_by_what_they_are_asked() -> Non
 
     told = "the sky is blue " + "so " * 14 + "so"
     assert labels == ["clarity", "What does it say?", told[:60], "plausible"]
+
+
+def test_equal_failures_are_one_cause() -> None:
+    def model(row: Row) -> Any:
+        raise TimeoutError
+
+    async def script(run: Run) -> Any:
+        return await run.parallel([partial(run.work, f"item {n}") for n in range(3)])
+
+    result = play(script, model=model)
+
+    assert any(note.startswith("3 branches failed with AgentError") for note in result.notes)
+    assert cause_of("branch 7: KeyError: 'a: b'") == "KeyError: 'a: b'"
