@@ -48,9 +48,10 @@ def _cpu_of(driver: int) -> float:
 
 
 def main() -> None:
-    """Measure what the argument asks for: agents, model, in_flight, runtime, url."""
+    """Measure what the argument asks for: agents, model, in_flight, runtime, url, is_plain."""
     given = json.loads(sys.argv[1])
-    spare_pandas()  # as the command does
+    if not given.get("is_plain"):
+        spare_pandas()  # as the command does
     name = given["model"]
     options = {"runtime": given.get("runtime", "inline"), "in_flight": given["in_flight"]}
     if "url" in given:

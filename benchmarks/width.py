@@ -24,13 +24,17 @@ CALLS: Final = 1_000
 IN_FLIGHT: Final = 256
 ROUNDS: Final = 6
 HTTP_ROUNDS: Final = 3
+PLAIN_ROUNDS: Final = 2
 SKIPPED: Final = [Row("other frameworks", "skipped", "`make peers` was not run", None)]
 
 Figures = dict[str, float]
 
 
 def in_process() -> list[Row]:
-    """A fan-out of 10,000 on one no-op async function, each in this process alone."""
+    """A fan-out of 10,000 on one no-op async function, each in this process alone.
+
+    Ours as the command runs it, with settings of Arrow's that a program has only if it asks.
+    """
     if not READY.exists():
         return SKIPPED
     ours = {"agents": AGENTS, "in_flight": IN_FLIGHT}
@@ -40,6 +44,8 @@ def in_process() -> list[Row]:
             found.setdefault(name, []).append(_peer(parts, {"agents": AGENTS}))
         found.setdefault("ours", []).append(_ours({**ours, "model": "no-op"}))
         found.setdefault("ours, sim:ideal", []).append(_ours({**ours, "model": "sim:ideal"}))
+    plain = {**ours, "model": "no-op", "is_plain": True}
+    found["ours, a Session in a program"] = [_ours(plain) for _ in range(PLAIN_ROUNDS)]
     return [*_compared(found, "cpu_us", "CPU us"), *_compared(found, "bytes", "bytes")]
 
 
@@ -89,6 +95,9 @@ def _compared(found: Mapping[str, list[Figures]], key: str, title: str) -> list[
     ours = least["ours"]
     rows.append(at_most(f"ours / autogen-core: {title}", ours / least["autogen-core"], 1, ".2f"))
     rows.append(at_most(f"ours / LangGraph: {title}", ours / least["LangGraph"], 0.2, ".2f"))
+    for name in ("autogen-core", "LangGraph"):
+        ratio = least["ours, a Session in a program"] / least[name]
+        rows.append(Row(f"ours, a Session in a program / {name}: {title}", f"{ratio:.2f}"))
     return rows
 
 
@@ -98,6 +107,8 @@ def _peer(parts: tuple[str, ...], given: Mapping[str, Any]) -> Figures:
 
 def _ours(given: Mapping[str, Any]) -> Figures:
     command = [sys.executable, "-m", "commedia.benchmarks.fanning", json.dumps(given)]
+    if given.get("is_plain"):
+        return _figures(command)
     return _figures(command, ARROW)  # as the command `commedia` sets it for itself
 
 
