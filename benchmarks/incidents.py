@@ -181,7 +181,7 @@ def look(incident: Incident, rows: Mapping[Kind, pa.Table] | None = None) -> lis
     for kind, table in (rows or incident.evidence).items():
         part = normalise(kind, kind, table, Windows(incident.at))
         try:
-            check_windows(kind, part)
+            check_windows(kind, kind, part)
         except EvidenceError:
             continue
         seen.append(Witness(kind, kind, READ[kind](DIGEST[kind](part))))

@@ -1,7 +1,8 @@
 """Evidence tables as they come, into the columns and windows that the digests count.
 
-A table's kind is told by its columns, each of which may have one of several common names. Every
-row keeps its number in the table as loaded (`row`), so that whatever is claimed can cite it.
+A table's kind is told by its columns, each of which may have one of several common names; events,
+which may look like logs, also by the evidence's own name. Every row keeps its number in the table
+as loaded (`row`), so that whatever is claimed can cite it.
 """
 
 import re
@@ -31,8 +32,14 @@ NAMES = {
     "parent": "parent parent_id parentid parent_span_id parentspanid",
     "operation": "operation operation_name operationname name span_name",
     "duration": "duration duration_us duration_ms duration_s duration_ns elapsed_ms latency_ms",
+    "change": "change event what action deploy deployment release version revision commit",
 }
 """What each standard column may be called; the first found counts."""
+
+EVENT_NAMES = re.compile(
+    r".*\b(deploy|deployment|release|rollout|change|event|sale|flag)s?\b[\d\W]*"
+)
+"""Evidence whose name ends in one of these words is events: `deploys`, `prod_releases`."""
 
 NEEDS: dict[Kind, tuple[str, ...]] = {
     "logs": ("time", "service", "message"),
@@ -77,11 +84,13 @@ def seconds(text: str) -> float:
     return (when if when.tzinfo else datetime.fromisoformat(text + "+00:00")).timestamp()
 
 
-def kind_of(table: pa.Table) -> Kind:
-    """Tell what *table* is from its columns."""
+def kind_of(name: str, table: pa.Table) -> Kind:
+    """Tell what *table* is from its columns, and from its *name* where that is one of events."""
     found = {role for role in NAMES if column_of(table, role)}
     if {"span", "duration"} <= found:
         return "spans"
+    if EVENT_NAMES.fullmatch(name.lower().replace("_", " ")):
+        return "events"
     if "message" in found and "service" in found:
         return "logs"
     return "metrics" if "service" in found and metric_columns(table) else "events"
@@ -128,6 +137,9 @@ def normalise(name: str, kind: Kind, table: pa.Table, windows: Windows) -> pa.Ta
     columns = {"row": table["row"], "window": pa.array(window), "time": pa.array(time)}
     for role in _roles(kind):
         columns[role] = _texts(table, column_of(table, role))
+    if kind == "events":
+        text = column_of(table, "message") or column_of(table, "change")
+        columns["message"] = _texts(table, text)
     if kind == "spans":
         columns["duration_us"] = _microseconds(table)
     for metric in metric_columns(table) if kind == "metrics" else []:
@@ -135,12 +147,15 @@ def normalise(name: str, kind: Kind, table: pa.Table, windows: Windows) -> pa.Ta
     return pa.table(columns).filter(pa.array(kept))
 
 
-def check_windows(name: str, table: pa.Table) -> None:
-    """Raise when normalised evidence has nothing at the incident, or nothing to compare with."""
+def check_windows(name: str, kind: Kind, table: pa.Table) -> None:
+    """Raise when normalised evidence has nothing at the incident, or nothing to compare with.
+
+    Events need no earlier ones: that there were none is what they are compared with.
+    """
     window = table["window"].to_numpy()
     if not np.any(window == 0):
         raise EmptyWindowError(name, "incident")
-    if not np.any(window != 0):
+    if kind != "events" and not np.any(window != 0):
         raise EmptyWindowError(name, "baseline")
 
 
@@ -172,7 +187,7 @@ def _roles(kind: Kind) -> Sequence[str]:
         "logs": ("service", "level", "logger", "message", "trace"),
         "spans": ("service", "operation", "trace", "span", "parent"),
         "metrics": ("service",),
-        "events": ("service", "message"),
+        "events": ("service",),
     }[kind]
 
 

@@ -19,7 +19,7 @@ def check_files(evidence: dict[str, Path]) -> dict[str, Path]:
     """Return *evidence*; raises EvidenceError where its first rows show that it cannot be used."""
     for name, path in evidence.items():
         first = first_rows(name, path.absolute())
-        check_columns(name, kind_of(first), first)
+        check_columns(name, kind_of(name, first), first)
     return evidence
 
 

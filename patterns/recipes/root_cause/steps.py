@@ -33,7 +33,7 @@ class Piece(BaseModel):
 
 def survey(name: str, path: Path) -> Piece:
     """Tell what the evidence *name* is; raises EvidenceError where it cannot be used."""
-    kind = kind_of(first_rows(name, path))
+    kind = kind_of(name, first_rows(name, path))
     rows = sum(table.num_rows for table in read_batches(name, path))
     shards = max(math.ceil(path.stat().st_size / SHARD_BYTES), 1)
     return Piece(name=name, path=path, kind=kind, rows=rows, shards=shards)
@@ -51,7 +51,7 @@ def digest_part(piece: Piece, windows: Windows, number: int) -> pa.Table:
 def add_up(piece: Piece, parts: Sequence[pa.Table]) -> pa.Table:
     """Add the digests of all shards up; raises EmptyWindowError where a side has no rows."""
     digest = merge(list(parts))
-    check_windows(piece.name, digest)
+    check_windows(piece.name, piece.kind, digest)
     return digest
 
 

@@ -30,7 +30,7 @@ def table(**columns: Sequence[object]) -> pa.Table:
     return number_rows(pa.table(columns))
 
 
-LOGS = {"timestamp": [0.0, 9.0], "app": ["a", "b"], "body": ["x", "y"]}
+LOGS: dict[str, Sequence[object]] = {"timestamp": [0.0, 9.0], "app": ["a", "b"], "body": ["x", "y"]}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,27 @@ LOGS = {"timestamp": [0.0, 9.0], "app": ["a", "b"], "body": ["x", "y"]}
     ],
 )
 def test_the_kind_is_told_by_the_columns(columns: dict[str, Sequence[object]], kind: Kind) -> None:
-    assert kind_of(table(**columns)) == kind
+    assert kind_of("it", table(**columns)) == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *((name, "events") for name in ("deploys", "prod_releases", "Changes-2024", "sales")),
+        *((name, "logs") for name in ("app", "deployment_logs", "exchanges")),
+    ],
+)
+def test_what_looks_like_logs_is_events_where_its_name_ends_so(name: str, kind: Kind) -> None:
+    assert kind_of(name, table(**LOGS)) == kind
+
+
+@pytest.mark.parametrize("column", ["message", "change", "version"])
+def test_an_event_is_shown_by_whatever_column_says_what_it_was(column: str) -> None:
+    columns: dict[str, Sequence[object]] = {"time": [0.0], column: ["v2"]}
+
+    rows = normalise("e", "events", table(**columns), Windows(0.0))
+
+    assert rows["message"].to_pylist() == ["v2"]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +164,11 @@ def test_an_empty_window_is_named(times: list[float], window: str) -> None:
     rows = normalise("m", "metrics", table(t_s=times, service=["a"], cpu=[1.0]), Windows(0.0))
 
     with pytest.raises(EmptyWindowError, match=window):
-        check_windows("m", rows)
+        check_windows("m", "metrics", rows)
+
+
+def test_events_need_no_earlier_ones() -> None:
+    check_windows("e", "events", normalise("e", "events", table(t_s=[-120.0]), Windows(0.0)))
 
 
 @pytest.mark.parametrize(
