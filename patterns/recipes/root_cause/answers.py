@@ -81,3 +81,6 @@ class Report(_Answer):
     named: bool = Field(description="whether the first service holds more than half of the belief")
     rejected: tuple[str, ...] = Field(description="references that name no row of the evidence")
     unobserved: tuple[str, ...]
+    left_out: dict[str, str] = Field(
+        default_factory=dict, description="evidence that was not heard, and why"
+    )

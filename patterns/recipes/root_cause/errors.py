@@ -38,6 +38,14 @@ class UnreadableTimeError(EvidenceError):
         self.column, self.example = column, example
 
 
+class EmptyEvidenceError(EvidenceError):
+    """Evidence without any row."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, "has no rows")
+        self.args = (name,)
+
+
 class EmptyWindowError(EvidenceError):
     """Evidence without a row where one is needed: at the incident, or before it."""
 

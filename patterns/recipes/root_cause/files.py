@@ -1,6 +1,7 @@
 """Evidence files, read a batch at a time: Parquet, CSV or JSON lines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,21 +17,28 @@ KINDS = ".parquet, .csv or .jsonl"
 
 
 def check_files(evidence: dict[str, Path]) -> dict[str, Path]:
-    """Return *evidence*; raises EvidenceError where its first rows show that it cannot be used."""
+    """Return *evidence*; raises EvidenceError where its first rows show that it cannot be used.
+
+    A file without rows is no error, for a quiet service logs nothing: the hunt leaves it out.
+    """
     for name, path in evidence.items():
         first = first_rows(name, path.absolute())
-        check_columns(name, kind_of(name, first), first)
+        if first.column_names:
+            check_columns(name, kind_of(name, first), first)
     return evidence
 
 
 def first_rows(name: str, path: Path) -> pa.Table:
-    """Return the first rows of the evidence *name*; raises EvidenceError where there are none."""
+    """Return the first rows of the evidence *name*, or its columns alone where it has none.
+
+    Raises EvidenceError where there is no file, or it cannot be read.
+    """
     if not path.is_file():
         raise EvidenceError(name, f"is not there: {path} is no file; give {name}=FILE ({KINDS})")
-    for table in read_batches(name, path):
-        if table.num_rows:
-            return table.drop_columns(["row"])
-    raise EvidenceError(name, f"has no rows: {path}")
+    with _reading(name, path):
+        schema, batches = _open(name, path)
+        filled = (pa.Table.from_batches([batch]) for batch in batches if batch.num_rows)
+        return next(filled, schema.empty_table())
 
 
 def read_batches(name: str, path: Path) -> Iterator[pa.Table]:
@@ -39,23 +47,40 @@ def read_batches(name: str, path: Path) -> Iterator[pa.Table]:
     Raises EvidenceError where the file cannot be read.
     """
     first = 0
-    try:
-        for batch in _batches(name, path):
+    with _reading(name, path):
+        for batch in _open(name, path)[1]:
             yield number_rows(pa.Table.from_batches([batch]), first)
             first += batch.num_rows
+
+
+@contextmanager
+def _reading(name: str, path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, pa.ArrowException) as error:
         why = str(error).partition("\n")[0]
         raise EvidenceError(name, f"cannot be read: {path}: {why}") from None
 
 
-def _batches(name: str, path: Path) -> Iterator[pa.RecordBatch]:
+def _open(name: str, path: Path) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
     match path.suffix:
         case ".parquet":
-            yield from pq.ParquetFile(path).iter_batches(BATCH_ROWS)
+            file = pq.ParquetFile(path)
+            return file.schema_arrow, file.iter_batches(BATCH_ROWS)
+        case ".csv" | ".jsonl" if _is_blank(path):
+            return pa.schema([]), ()
         case ".csv":
-            yield from pyarrow.csv.open_csv(path)
+            rows = pyarrow.csv.open_csv(path)
+            return rows.schema, rows
         case ".jsonl":
-            yield from pyarrow.json.open_json(path)
+            rows = pyarrow.json.open_json(path)
+            return rows.schema, rows
         case other:
             found = f"a {other} file" if other else "a file without ending"
             raise EvidenceError(name, f"is {found}, not {KINDS}: {path}")
+
+
+def _is_blank(path: Path) -> bool:
+    """Whether a text file holds nothing, which Arrow refuses to read."""
+    with path.open("rb") as lines:
+        return not any(line.strip() for line in lines)

@@ -11,6 +11,7 @@ from .answers import Analysis, Candidate, Refutation
 from .counting import stack
 from .describe import describe
 from .digests import DIGEST, READ, merge
+from .errors import EmptyEvidenceError
 from .evidence import Kind, Windows, check_windows, kind_of, normalise, shard
 from .files import first_rows, read_batches
 from .panel import Witness, analyse, refute, services_of
@@ -20,7 +21,7 @@ SHARD_BYTES = 256 * 2**20
 
 
 class Piece(BaseModel):
-    """One piece of evidence: where it is, what it is, and how many rows it has."""
+    """One piece of evidence: where it is, what it is, and how many rows and shards it has."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,7 +36,7 @@ def survey(name: str, path: Path) -> Piece:
     """Tell what the evidence *name* is; raises EvidenceError where it cannot be used."""
     kind = kind_of(name, first_rows(name, path))
     rows = sum(table.num_rows for table in read_batches(name, path))
-    shards = max(math.ceil(path.stat().st_size / SHARD_BYTES), 1)
+    shards = math.ceil(path.stat().st_size / SHARD_BYTES) if rows else 0
     return Piece(name=name, path=path, kind=kind, rows=rows, shards=shards)
 
 
@@ -49,8 +50,10 @@ def digest_part(piece: Piece, windows: Windows, number: int) -> pa.Table:
 
 
 def add_up(piece: Piece, parts: Sequence[pa.Table]) -> pa.Table:
-    """Add the digests of all shards up; raises EmptyWindowError where a side has no rows."""
-    digest = merge(list(parts))
+    """Add the digests of all shards up; raises EvidenceError where a side has no rows."""
+    if not parts:
+        raise EmptyEvidenceError(piece.name)
+    digest = merge(parts)
     check_windows(piece.name, piece.kind, digest)
     return digest
 

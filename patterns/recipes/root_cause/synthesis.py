@@ -72,12 +72,14 @@ def synthesize(
     sizes: Mapping[str, int],
     *,
     services: int = 0,
+    left_out: Mapping[str, str] | None = None,
 ) -> Report:
     """Rank the causes that *analyses* propose after what the *panel* said to them.
 
     Belief is shared among as many *services* as there are, alike before anything is known, and
     `unknown` as one more. A reference counts only if its evidence is that of who gave it and has
-    such a row; a cause without one that does is no cause.
+    such a row; a cause without one that does is no cause. *left_out* says which evidence was not
+    heard, and why.
     """
     cases: dict[Hypothesis, _Case] = defaultdict(_Case)
     rejected: set[str] = set()
@@ -101,6 +103,7 @@ def synthesize(
         named=bool(causes) and causes[0].share > NAMED_SHARE,
         rejected=tuple(sorted(rejected)),
         unobserved=tuple(sorted({text for one in analyses.values() for text in one.unobserved})),
+        left_out=dict(left_out or {}),
     )
 
 

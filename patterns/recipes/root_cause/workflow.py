@@ -19,7 +19,6 @@ from ....supervisor.run import Run
 from ....supervisor.workflow import workflow
 from . import models
 from .answers import Analysis, Candidate, Refutation, Report
-from .errors import EmptyWindowError
 from .evidence import Windows, seconds
 from .files import check_files
 from .steps import (
@@ -50,12 +49,14 @@ async def root_cause(
     """Hunt for an incident's root cause over evidence of several kinds.
 
     Without a model the analysts are shipped code; on a model (--model) they are readers in
-    quarantine. Every cause cites rows of the evidence, as NAME:ROW, counted from 0.
+    quarantine. Every cause cites rows of the evidence, as NAME:ROW, counted from 0. Evidence that
+    has no rows where they are needed is left out, and the report says so.
 
     Args:
         incident: what happened, in a sentence
-        evidence: tables by name, as logs=app.parquet: logs, spans, metrics, or events such as
-            deploys (.parquet, .csv, .jsonl)
+        evidence: tables by name, as logs=app.parquet: logs, spans, metrics (told by their
+            columns), or events (told by a name such as deploys, releases, changes, events, sales,
+            flags); .parquet, .csv or .jsonl
         at: when it began: ISO 8601 (UTC unless it says otherwise), or a number on the evidence's
             own clock
         baseline: what to compare with, as FROM/TO; by default all before the incident, and rows
@@ -64,10 +65,7 @@ async def root_cause(
     """
     windows = _windows(at, baseline, horizon_s)
     with run.phase("Digest"):
-        thunks = [partial(_digest, run, name, evidence[name], windows) for name in sorted(evidence)]
-        digested = [each for each in await run.parallel(thunks, on_error="raise") if each]
-    if not digested:
-        raise UsageError("no evidence has rows both at the incident and before it; check --at")
+        digested, left_out = await _digest(run, evidence, windows)
     with run.phase("Analyse"):
         analyses = await _analyse(run, incident, digested)
     with run.phase("Refute"):
@@ -75,14 +73,35 @@ async def root_cause(
     with run.phase("Rank"):
         sizes = {piece.name: piece.rows for piece, _ in digested}
         services = {name for piece, table in digested for name in services_seen(piece, table)}
-        report = synthesize(analyses, panel, sizes, services=len(services))
+        report = synthesize(analyses, panel, sizes, services=len(services), left_out=left_out)
     for reference in report.rejected:
         run.log(f"rejected: {reference} is no row of the evidence of who cites it")
     return report
 
 
-async def _digest(run: Run, name: str, path: Path, windows: Windows) -> Digested | None:
-    """Return a piece of evidence and its digest; None where it has nothing to compare."""
+async def _digest(
+    run: Run, evidence: dict[str, Path], windows: Windows
+) -> tuple[Sequence[Digested], dict[str, str]]:
+    """Return each piece of evidence with its digest, and why each other one is left out."""
+
+    async def whole(piece: Piece, parts: list[pa.Table]) -> Digested:
+        return piece, add_up(piece, parts)
+
+    read = await run.parallel(
+        [partial(_read, run, name, evidence[name], windows) for name in sorted(evidence)],
+        on_error="raise",
+    )
+    digested = await run.parallel([partial(whole, *each) for each in read], on_error="collect")
+    left_out = {read[one.place][0].name: str(one.error) for one in digested.failed}
+    for why in left_out.values():
+        run.log(f"left out: {why}")
+    if not digested:
+        raise UsageError("no evidence has rows both at the incident and before it; check --at")
+    return digested, left_out
+
+
+async def _read(run: Run, name: str, path: Path, windows: Windows) -> tuple[Piece, list[pa.Table]]:
+    """Return a piece of evidence and the digests of its shards."""
     piece = await run.tool(survey, name=name, path=path.absolute())
     parts = await run.parallel(
         [
@@ -91,11 +110,7 @@ async def _digest(run: Run, name: str, path: Path, windows: Windows) -> Digested
         ],
         on_error="raise",
     )
-    try:
-        return piece, add_up(piece, parts)
-    except EmptyWindowError as error:
-        run.log(f"{error}; it is left out")
-        return None
+    return piece, parts
 
 
 async def _analyse(run: Run, incident: str, digested: Sequence[Digested]) -> dict[str, Analysis]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from commedia.patterns.recipes.root_cause.errors import (
+    EmptyEvidenceError,
     EmptyWindowError,
     EvidenceError,
     MissingColumnError,
@@ -177,6 +178,7 @@ def test_events_need_no_earlier_ones() -> None:
         EvidenceError("m", "is empty"),
         MissingColumnError("m", "time", ("a", "b")),
         UnreadableTimeError("m", "when", "noon"),
+        EmptyEvidenceError("m"),
         EmptyWindowError("m", "incident"),
     ],
 )

@@ -18,6 +18,9 @@ from commedia.patterns.recipes.root_cause.workflow import root_cause
 from commedia.session import Session
 from commedia.supervisor.store import list_runs
 
+EMPTY = ("logs.parquet", None)
+"""A table with columns, and without rows."""
+
 
 @pytest.fixture
 def evidence(tmp_path: Path) -> Callable[..., dict[str, Path]]:
@@ -129,7 +132,53 @@ def test_evidence_that_says_nothing_is_left_out_and_the_rest_decides(
     late = tmp_path / "late.csv"
     late.write_text("t_s,service,message\n99999,finch,too late\n")
 
-    assert hunted({**paths, "logs": late}).causes[0].service == "finch"
+    with pytest.warns(UserWarning, match="1 branch failed"):
+        report = hunted({**paths, "logs": late})
+
+    assert report.causes[0].service == "finch"
+    assert report.left_out.keys() == {"logs"}
+    assert "'logs' has no rows in the incident window" in report.left_out["logs"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("logs.csv", ""), ("logs.csv", "t_s,service,message\n"), ("logs.jsonl", "\n"), EMPTY],
+)
+def test_evidence_without_rows_is_left_out_and_the_run_says_so(
+    file: str, text: str | None, evidence: Callable[..., dict[str, Path]], tmp_path: Path
+) -> None:
+    """A quiet service logs nothing."""
+    paths = {**evidence("network_delay", "finch"), "logs": tmp_path / file}
+    if text is None:
+        pq.write_table(pq.read_table(tmp_path / "spans.parquet").slice(0, 0), paths["logs"])
+    else:
+        paths["logs"].write_text(text)
+
+    with Session(runtime="inline") as session:
+        result = session.run(root_cause, incident="slow", evidence=paths, at=str(AT))
+
+    assert result.status == "degraded"
+    assert any("evidence 'logs' has no rows" in note for note in result.notes)
+    with pytest.warns(UserWarning, match="degraded"):
+        report = result.value
+    assert report.left_out == {"logs": "evidence 'logs' has no rows"}
+    assert report.causes[0].service == "finch"
+
+
+def test_one_deploy_just_before_is_heard(
+    evidence: Callable[..., dict[str, Path]], tmp_path: Path
+) -> None:
+    """Earlier deploys may be none, or few: each hour without one is a baseline of zero."""
+    paths = evidence("cpu_consumed", "mole")
+    for earlier in ("", f"{AT - 50_000},otter,v1\n{AT - 90_000},finch,v0\n"):
+        deploys = tmp_path / "deploys.csv"
+        deploys.write_text(f"time,service,message\n{AT - 120},mole,v2\n{earlier}")
+
+        report = hunted({**paths, "deploys": deploys})
+
+        assert report.left_out == {}
+        assert report.causes[0].service == "mole"
+        assert "deploys:0" in report.causes[0].rows
 
 
 @pytest.mark.parametrize(
@@ -163,6 +212,7 @@ def test_evidence_that_cannot_be_used_is_bad_input(
         ({"--at": "whenever"}, "'whenever' is no time"),
         ({"--baseline": "monday"}, "FROM/TO"),
         ({"--at": "10"}, "check --at"),
+        ({"--evidence": "logs=none.csv"}, "no evidence has rows"),
     ],
     ids=str,
 )
@@ -176,6 +226,7 @@ def test_what_cannot_be_used_is_said_in_a_sentence(
 ) -> None:
     evidence("return", "mole")
     monkeypatch.chdir(tmp_path)
+    Path("none.csv").touch()
     options = {"--incident": "slow", "--evidence": "logs=logs.parquet", "--at": str(AT), **change}
     line = [word for pair in options.items() for word in pair]
 
