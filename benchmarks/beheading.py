@@ -53,7 +53,7 @@ def behead(
             thread.join()
         chain = Chain(said, kills=lives(home) - 1, work_s=float(said["wall_s"]))
         chain.listed = player.logged(said["unsettled"])
-        chain.count_steps(home)
+        chain.count_written(home)
     asked, ends = player.asked(), [told for told, _ in headsman.seen[1:]]
     for (told, finished), end in zip(headsman.seen, [*ends, len(asked)], strict=True):
         chain.take_in(asked[told:end], finished)

@@ -36,6 +36,8 @@ class Chain:
     """How often each was in flight at a kill, as the run lists it at its end."""
     finished_again: list[str] = field(default_factory=list)
     """Calls that were asked although the answers of all that share the name were on disk."""
+    sent_again: int = 0
+    """How many requests the run itself wrote down behind the answer to the same call."""
     steps: int = 0
     """How many values of tools, of the user and of waits are on disk."""
     steps_again: int = 0
@@ -61,8 +63,9 @@ class Chain:
         self.asked.update(asked)
         self.finished_again += [call for call in asked if call in finished]
 
-    def count_steps(self, home: Path) -> None:
-        """Count what the one run in *home* has written down besides its calls."""
+    def count_written(self, home: Path) -> None:
+        """Count what the one run in *home* has written down."""
+        self.sent_again = _sent_again(home)
         written = steps(home)
         self.steps = len(set(written))
         self.steps_again = len(written) - self.steps
@@ -99,7 +102,7 @@ def killed(
     except ValueError:
         raise RuntimeError(f"{flow.name} said no JSON object: {err}") from None
     chain.code, chain.listed = driver.returncode, player.logged(chain.said["unsettled"])
-    chain.count_steps(home)
+    chain.count_written(home)
     return chain
 
 
@@ -180,6 +183,15 @@ def _ended(driver: "subprocess.Popen[str]", after_s: float) -> tuple[str | None,
         driver.kill()
         return None, f"it was killed after {after_s:g} s"
     return out, err
+
+
+def _sent_again(home: Path) -> int:
+    again, finished = 0, set[tuple[str, str]]()
+    for record in _records(home, CHARGES):
+        if record["t"] == "result" and record["status"] == "ok":
+            finished.add((record["p"], record["h"]))
+        again += record["t"] == "intent" and (record["p"], record["h"]) in finished
+    return again
 
 
 def _records(home: Path, name: str) -> list[Record]:

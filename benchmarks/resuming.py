@@ -182,12 +182,14 @@ def _rows(name: str, whole: Chain, chains: list[Chain], player: Player, kills: i
     if player.log is None:
         return rows
     finished = sum(len(chain.finished_again) for chain in chains)
+    sent = sum(chain.sent_again for chain in chains)
     unlisted = sum(chain.unlisted(whole) for chain in chains)
     repeats = sum(chain.repeats(whole) for chain in chains)
     others = sum(chain.asked.keys() != whole.asked.keys() for chain in chains)
     return [
         *rows,
         at_most(f"{name}: finished calls asked again", finished, 0),
+        at_most(f"{name}: the same by the run's own journal", sent, 0),
         Row(f"{name}: asked again, in flight at a kill", str(repeats)),
         at_most(f"{name}: of these not listed", unlisted, 0),
         at_most(f"{name}: runs that asked other calls", others, 0),
