@@ -34,7 +34,8 @@ class Count:
         """Count *replies*; once the run is *halted* by its budget, what is cancelled is over it."""
         tally = self.tally
         tokens = sum(int(pa.compute.sum(replies.column(name)).as_py() or 0) for name in _TOKENS)
-        sent = int((replies.column("attempts").to_numpy() > 0).sum())
+        is_sent = (replies.column("attempts").to_numpy() > 0).tolist()
+        sent = sum(is_sent)
         costs = replies.column("cost_nanousd")
         tally.is_priced = tally.is_priced and not _has_unpriced(replies)
         nanousd = int(pa.compute.sum(costs).as_py() or 0)
@@ -42,7 +43,10 @@ class Count:
         tally.tokens += tokens
         tally.nanousd += nanousd
         endings = [values(replies.column(name)) for name in ("status", "reason")]
-        statuses = Counter(endings[0])
+        statuses = Counter(
+            "failed" if status == "skipped" and was_sent else status  # it waits to be asked again
+            for status, was_sent in zip(endings[0], is_sent, strict=True)
+        )
         del statuses["ok"]
         if halted == "budget":  # a gateway that is drained knows not why
             statuses["over_budget"] += statuses.pop("cancelled", 0)

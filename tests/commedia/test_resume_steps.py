@@ -119,7 +119,8 @@ def array() -> Any:
 async def calling(run: Run, tool: str) -> list[Any]:
     """Call a tool, and say what came back, and of which type."""
     value = await run.tool(globals()[f"counted_{tool}"])
-    return [repr(value), type(value).__name__]
+    shown = sorted(value) if isinstance(value, set) else value  # a set has no order to compare
+    return [repr(shown), type(value).__name__]
 
 
 def _counted(tool: Callable[[], Any]) -> Callable[[], Any]:
