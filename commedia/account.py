@@ -29,6 +29,7 @@ CAUSES = {
     "host_died": "the process died",
     "unusable": "no answer could be used",
     "schema": "the answers do not fit their schema",
+    "type": "the answers do not fit the type that was asked for",
     "not_json": "the answers are no JSON",
     "script": "the scripted model raised",
     "rate_limited": "the server allows no more requests for now",

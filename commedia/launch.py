@@ -173,7 +173,7 @@ def _shortfall(launch: Launch, finished: Finished) -> str | None:
 def _why(launch: Launch, finished: Finished) -> str | None:
     if finished.failed is not None:
         return finished.failed
-    cause = finished.tally.broken
+    cause = finished.tally.broken or "type"  # of which the gateway knows nothing
     match finished.paused:
         case None:
             return _shortfall(launch, finished)
@@ -185,7 +185,7 @@ def _why(launch: Launch, finished: Finished) -> str | None:
         case "budget":
             return f"{_shortage(launch, finished)}; resume with a higher --budget"
         case "breaker":
-            said = CAUSES.get(cause or "", cause or "calls keep failing")
+            said = CAUSES.get(cause, cause)
             return f"too many calls in a row failed for one cause: {said}; mend it and resume"
         case "silence":
             return "too many calls in a row had no usable answer; mend it and resume"

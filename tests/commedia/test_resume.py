@@ -383,3 +383,4 @@ def test_answers_that_fit_no_type_pause_a_run() -> None:
     result = play(script, model=worse)
 
     assert (result.status, len(asked) < 25) == ("paused", True)
+    assert "do not fit the type" in str(result.why)
