@@ -6,17 +6,19 @@ restarts a death is noticed after seconds instead of milliseconds. Supervision i
 
 import asyncio
 import contextlib
+import functools
 import io
 import logging
 import os
 import pickle
+import re
 import signal
 import sys
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -38,6 +40,8 @@ STOP_S = 5.0
 
 WARM = (f"{__package__}.warm",)
 """What every worker imports as it starts."""
+
+_RAISED: Final = re.compile(r"\w+(Error|Exception): ")
 
 Wire = tuple[Message, Any]  # Any: bytes of a table, Ray's reference to them, or None
 
@@ -209,6 +213,7 @@ def start_ray(*, workers: int = 3) -> RayRuntime:
             try:
                 with told(session):
                     _init(session, workers)
+                _pickle_cached_functions()
             except BaseException as error:
                 _end(patience_s=0.0)  # what is half started does nothing that is waited for
                 if not isinstance(error, Exception):
@@ -332,6 +337,30 @@ def _opened(body: Message, data: bytes | None) -> Envelope:
     return Envelope(body, decode(data, body.carries))
 
 
+def _pickle_cached_functions() -> None:
+    """Let a function with a cache (functools) travel, as any other function of a script does."""
+    from ray import cloudpickle
+
+    cloudpickle.CloudPickler.dispatch_table[_CACHED] = _without_cache
+
+
+def _without_cache(cached: Any) -> Any:  # Any: a function that functools caches; pickle's answer
+    """Say how a cached function travels: by name where it is installed, else as what it caches."""
+    from ray import cloudpickle
+
+    shipped = cloudpickle.list_registry_pickle_by_value()  # type: ignore[no-untyped-call]
+    if cached.__module__ not in {"__main__", *shipped}:
+        return cached.__qualname__
+    return _recached, (cached.__wrapped__, *cached.cache_parameters().values())
+
+
+def _recached(function: Any, maxsize: int | None, typed: bool) -> Any:
+    return functools.lru_cache(maxsize, typed)(function)
+
+
+_CACHED: Final = type(functools.cache(_recached))
+
+
 async def _translated(ref: RayRef, reference: Any) -> Any:
     try:
         return await reference
@@ -354,4 +383,8 @@ def _translate(ref: RayRef, error: Exception) -> Exception:
         return ActorCancelledError("the question was taken back")
     if isinstance(error, exceptions.RayActorError):
         return ActorDiedError(ref.name)
+    if isinstance(error, exceptions.RaySystemError):
+        why = [line for line in str(error).splitlines() if _RAISED.match(line)]
+        said = why[-1] if why else str(error).partition("\n")[0]
+        return RunFailedError(f"what was sent to the {ref.name} cannot be read there: {said}")
     return error
