@@ -23,7 +23,7 @@ ALL: Final = 100_000
 CALLS: Final = 1_000
 IN_FLIGHT: Final = 256
 ROUNDS: Final = 6
-HTTP_ROUNDS: Final = 3
+HTTP_ROUNDS: Final = 6
 PLAIN_ROUNDS: Final = 2
 SKIPPED: Final = [Row("other frameworks", "skipped", "`make peers` was not run", None)]
 
