@@ -101,7 +101,7 @@ def killed(
         chain.said = json.loads(out or "")
     except ValueError:
         raise RuntimeError(f"{flow.name} said no JSON object: {err}") from None
-    chain.code, chain.listed = driver.returncode, player.logged(chain.said["unsettled"])
+    chain.code, chain.listed = driver.returncode, player.logged(chain.said.get("unsettled", []))
     chain.count_written(home)
     return chain
 
