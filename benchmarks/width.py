@@ -26,6 +26,7 @@ ROUNDS: Final = 6
 HTTP_ROUNDS: Final = 10
 """So often ours and the bare SDK: a difference of two least figures needs both at full speed."""
 OTHERS_ROUNDS: Final = 2
+RAY_ROUNDS: Final = 4
 BARE: Final = "the SDK, aiohttp"
 PLAIN_ROUNDS: Final = 2
 SKIPPED: Final = [Row("other frameworks", "skipped", "`make peers` was not run", None)]
@@ -75,7 +76,7 @@ def over_http() -> list[Row]:
                 if name == BARE or turn < OTHERS_ROUNDS:
                     found.setdefault(name, []).append(_peer(parts, asked))
             found.setdefault("ours, inline, aiohttp", []).append(_ours(ours))
-        found["ours, on Ray, aiohttp"] = [_ours({**ours, "runtime": "ray"}) for _ in range(2)]
+        found["ours, on Ray, aiohttp"] = [_ours({**ours, "runtime": "ray"}) for _ in range(RAY_ROUNDS)]
     least = {name: min(each["cpu_us"] for each in runs) / 1e3 for name, runs in found.items()}
     rows = [Row(f"{name}: CPU ms an agent", f"{took:.2f}") for name, took in least.items()]
     for name, took in least.items():
