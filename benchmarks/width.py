@@ -76,7 +76,8 @@ def over_http() -> list[Row]:
                 if name == BARE or turn < OTHERS_ROUNDS:
                     found.setdefault(name, []).append(_peer(parts, asked))
             found.setdefault("ours, inline, aiohttp", []).append(_ours(ours))
-        found["ours, on Ray, aiohttp"] = [_ours({**ours, "runtime": "ray"}) for _ in range(RAY_ROUNDS)]
+        on_ray = {**ours, "runtime": "ray"}
+        found["ours, on Ray, aiohttp"] = [_ours(on_ray) for _ in range(RAY_ROUNDS)]
     least = {name: min(each["cpu_us"] for each in runs) / 1e3 for name, runs in found.items()}
     rows = [Row(f"{name}: CPU ms an agent", f"{took:.2f}") for name, took in least.items()]
     for name, took in least.items():
