@@ -60,7 +60,14 @@ def sort(table: Path, *options: str, truth: str = "cvss_score", text: str = TEXT
 def served(table: Path, log: Path) -> Iterator[str]:
     """Run `commedia serve` over the world of *table* in another process; yields its address."""
     world = ["--world", str(table), "--id", "ticket_id", "--truth", "cvss_score"]
-    command = [*ENTRY, "serve", *world, "--accuracy", "0.85", "--port", "0", "--log", str(log)]
+    with serving(*world, "--accuracy", "0.85", "--log", str(log)) as address:
+        yield address
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[str]:
+    """Run `commedia serve` with *options* in another process; yields its address."""
+    command = [*ENTRY, "serve", *options, "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
     assert server.stdout is not None
     try:

@@ -1,7 +1,6 @@
 """Who plays the agents of a run that is killed, and keeps account of what they were asked."""
 
 import json
-import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Any, Final, Literal
 from ..models import model_of, world_of
 from ..session import Session
 from ..supervisor.children import Intensity
-from .command import ENTRY, environment, folder
+from .command import folder, serving
 
 MODEL: Final = '''
 """A scripted model that writes down what it is asked, and answers by the hash of the prompt."""
@@ -162,16 +161,9 @@ def counting_model(place: Path) -> Player:
 def served_model(place: Path, *, latency_s: float = 0.05) -> Iterator[Player]:
     """Run `commedia serve` in another process, with a log; yields who plays through it."""
     log = place / "served.jsonl"
-    options = ["--model", "sim:ideal", "--latency", str(latency_s), "--port", "0"]
-    command = [*ENTRY, "serve", *options, "--log", str(log)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
-    assert server.stdout is not None
-    try:
-        address = server.stdout.readline().strip()
+    options = ("--model", "sim:ideal", "--latency", str(latency_s), "--log", str(log))
+    with serving(*options) as address:
         yield Player("claude-haiku-5-5", address, "50M", log)
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
 
 
 @contextmanager

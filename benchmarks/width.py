@@ -8,13 +8,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
 from ..actors.imports import ARROW
-from .command import ENTRY, environment, folder
+from .command import environment, folder, serving
 from .peers import IN_PROCESS, OVER_HTTP, PYTHON, READY, code_of
 from .rows import Row, at_most, render
 
@@ -68,7 +67,7 @@ def over_http() -> list[Row]:
     if not READY.exists():
         return SKIPPED
     found: dict[str, list[Figures]] = {}
-    with _served() as url:
+    with serving("--model", "sim:ideal", "--latency", "0.05") as url:
         asked = {"agents": CALLS, "in_flight": IN_FLIGHT, "url": url}
         ours = {**asked, "model": "claude-haiku-5-5"}
         for turn in range(HTTP_ROUNDS):
@@ -123,19 +122,6 @@ def _figures(command: list[str], settings: Mapping[str, str] = MappingProxyType(
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=env, check=True)
     said: Figures = json.loads(done.stdout.splitlines()[-1])
     return said
-
-
-@contextmanager
-def _served() -> Iterator[str]:
-    """Run `commedia serve` in another process; yields its address."""
-    command = [*ENTRY, "serve", "--model", "sim:ideal", "--latency", "0.05"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
-    assert server.stdout is not None
-    try:
-        yield server.stdout.readline().strip()
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from places import Place
 
 from commedia.supervisor.runtime.base import Runtime
 from commedia.supervisor.runtime.inline_runtime import InlineRuntime
@@ -63,3 +64,9 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"the recorded data is not at {SHARED}")
     return SHARED
+
+
+@pytest.fixture
+def place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Place:
+    """A folder for a workflow file, in which the command is run."""
+    return Place(tmp_path, capsys)
