@@ -172,7 +172,7 @@ async def flow(run: Run):
 """)
 
     assert place.run() == 0
-    never = "note: 1 agent never ran, as the verb was called and never awaited: 'the forgotten one'"
+    never = "note: 1 agent never ran, as the verb was never awaited, or cancelled before: 'the forgotten one'"
     assert never in place.err
 
 
