@@ -213,7 +213,9 @@ def _notes(finished: Finished) -> list[str]:
     if finished.unasked:
         shown = ", ".join(map(short, finished.unasked[:_MOST_CAUSES]))
         agents = counted(len(finished.unasked), "agent")
-        notes.append(f"{agents} never ran, as the verb was never awaited, or cancelled before: {shown}")
+        notes.append(
+            f"{agents} never ran, as nobody awaited the verb, or it was cancelled first: {shown}"
+        )
     if finished.left:
         shown = ", ".join(map(short, finished.left[:_MOST_CAUSES]))
         agents = counted(len(finished.left), "agent")

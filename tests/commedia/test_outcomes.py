@@ -172,8 +172,8 @@ async def flow(run: Run):
 """)
 
     assert place.run() == 0
-    never = "note: 1 agent never ran, as the verb was never awaited, or cancelled before: 'the forgotten one'"
-    assert never in place.err
+    why = "as nobody awaited the verb, or it was cancelled first: 'the forgotten one'"
+    assert f"note: 1 agent never ran, {why}" in place.err
 
 
 def test_what_a_model_in_a_file_raises_is_told(place: Place) -> None:
