@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, overload
 
 from .errors import InvalidAnswerError
-from .questions import Question
+from .questions import HIGHEST_SCORE, Question
 
 SILENT_CALLS: Final = 30
 """So many calls in a row without a usable answer are enough: their model is not asked on."""
@@ -31,7 +31,8 @@ _GRADED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """A judge's answer: a *grade* for pairs, or an *order* of places shown (from 0, best first)."""
+    """A judge's answer: a *grade* (of a pair, or the score of one item), or an *order* of places
+    shown (from 0, best first)."""
 
     grade: int | None = None
     order: tuple[int, ...] | None = None
@@ -63,6 +64,8 @@ def answer_schema(asked: Asked) -> dict[str, Any] | None:
     if asked.kind == "list":
         places = {"type": "integer", "enum": list(range(1, asked.size + 1))}
         return _object("order", {"type": "array", "items": places})
+    if asked.kind == "score":
+        return _object("score", {"type": "integer", "enum": list(range(1, HIGHEST_SCORE + 1))})
     words = _PAIR if asked.kind == "pair" else _GRADED
     return _object("verdict", {"type": "string", "enum": list(words)})
 
@@ -117,6 +120,8 @@ def _no_number(name: str) -> float:
 
 
 def _verdict(question: Question, value: Mapping[str, Any]) -> Preference:
+    if question.kind == "score":
+        return Preference(grade=int(value["score"]))
     if question.kind != "list":
         words = _PAIR if question.kind == "pair" else _GRADED
         return Preference(grade=words[value["verdict"]])
@@ -127,6 +132,8 @@ def write_answer(question: Question, verdict: Preference) -> str:
     """Return *verdict* as the JSON that a judge would send."""
     if verdict.order is not None:
         return json.dumps({"order": [place + 1 for place in verdict.order]})
+    if question.kind == "score":
+        return json.dumps({"score": verdict.grade})
     words = _PAIR if question.kind == "pair" else _GRADED
     return json.dumps({"verdict": next(w for w, grade in words.items() if grade == verdict.grade)})
 

@@ -21,12 +21,15 @@ from .tables import (
     stamp,
 )
 
-Stopped = Literal["target", "budget", "saturation", "data"]
+Stopped = Literal["target", "budget", "saturation", "data", "judge"]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a ranking stands; *stopped* is None while it wants more matches."""
+    """Where a ranking stands; *stopped* is None while it wants more matches.
+
+    *question* is what it asks now; *predicted_recall* is for a ranking of the best few alone.
+    """
 
     rounds: int
     asked: int
@@ -35,6 +38,8 @@ class Progress:
     stopped: Stopped | None
     expected_calls: int | None
     notes: tuple[str, ...] = ()
+    question: str = ""
+    predicted_recall: float | None = None
 
 
 class Ranking(Protocol):

@@ -20,7 +20,8 @@ class ModelSpec(Message):
     """Which model a role asks, and all that shapes its answers; holds no key.
 
     *script* is the function of a `scripted` model; *profile* and *agents* are the parameters of a
-    simulated one, as a judge and as any other agent.
+    simulated one, as a judge and as any other agent. *panel* are further judges, each of another
+    name, that judge beside this one.
     """
 
     name: str
@@ -31,6 +32,12 @@ class ModelSpec(Message):
     script: Script | None = None
     in_flight: int = 64
     timeout_s: float = 120.0
+    panel: "tuple[ModelSpec, ...]" = ()
+
+    @property
+    def judges(self) -> "tuple[ModelSpec, ...]":
+        """All who judge: this one first."""
+        return (self, *self.panel)
 
     @property
     def is_simulated(self) -> bool:

@@ -15,7 +15,7 @@ from .tables import CLOSED, TRUSTED, UNTRUSTED
 MAY_READ: Final = {"judge": UNTRUSTED, "verifier": UNTRUSTED, "reader": UNTRUSTED, "worker": CLOSED}
 """The least trusted text that each role may see."""
 
-TAGS: Final = ("item", "first", "second", "claim", "untrusted")
+TAGS: Final = ("item", "first", "second", "claim", "untrusted", "task")
 """The tags that fence texts; no text can hold one of them."""
 
 _TAG = re.compile(rf"<(?=\s*/?\s*(?:{'|'.join(TAGS)})\b)", re.IGNORECASE)

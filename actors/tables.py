@@ -97,26 +97,37 @@ ITEMS: Final = labelled(
         [
             pa.field("id", pa.string(), nullable=False),
             pa.field("text", pa.large_string(), nullable=False),
+            pa.field("context", pa.large_string()),
             pa.field("utility", pa.float64()),
         ]
     )
 )
-"""The items of a tournament. *utility* is what a simulated judge knows (logits); else null."""
+"""The items of a tournament. *context* is what the texts of one match all answer, shown above them
+(null: nothing); *utility* is what a simulated judge knows (logits; null: nothing)."""
 
-MATCHES: Final = pa.schema([pa.field("shown", pa.list_(pa.int32()), nullable=False)])
-"""Matches: the items to compare, as row numbers of the item table, in the order shown."""
+_ASKED: Final = (
+    pa.field("shown", pa.list_(pa.int32()), nullable=False),
+    pa.field("task", _WORD, nullable=False),
+    pa.field("judge", pa.int16(), nullable=False),
+    pa.field("criterion", pa.int16(), nullable=False),
+)
+
+MATCHES: Final = pa.schema(_ASKED)
+"""Matches: the items to compare (*shown*), as row numbers of the item table, in the order shown;
+how they are asked about (*task*, a Question's text); which of the panel's judges is asked, and by
+which of the qualities (*criterion*), both counted from 0."""
 
 OUTCOMES: Final = pa.schema(
     [
-        pa.field("shown", pa.list_(pa.int32()), nullable=False),
+        *_ASKED,
         pa.field("status", pa.string(), nullable=False),
         pa.field("grade", pa.int8()),
         pa.field("order", pa.list_(pa.int32())),
     ]
 )
-"""Outcomes: a match with its answer. *grade* is from the first shown item's side (questions.py),
-*order* the items best first (a valid prefix is enough). Both are null where *status* is not `ok`:
-missing data, never a verdict."""
+"""Outcomes: a match with its answer. *grade* is from the first shown item's side (questions.py; the
+score of an item by itself), *order* the items best first (a valid prefix is enough). Both are null
+where *status* is not `ok`: missing data, never a verdict."""
 
 STANDING: Final = pa.schema(
     [

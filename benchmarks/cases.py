@@ -54,7 +54,7 @@ def run_case(case: Case, seed: int) -> Trial:
         budget_calls=case.budget,
         rounds=case.rounds,
     )
-    return play(ranking, question, _judge(case, utility, seed), truth)
+    return play(ranking, _judge(case, utility, seed), truth)
 
 
 def run_cases(case: Case, seeds: int, *, processes: int = 1) -> list[Trial]:

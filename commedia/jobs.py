@@ -61,6 +61,8 @@ def plan_job(
     if not 0.0 < target < 1.0:
         raise UsageError(f"target {target:g} is not between 0 and 1")
     question = Question.parse(AUTO if ask == "auto" else ask)
+    if question.kind == "score":
+        raise UsageError("scores by themselves rank by another method: --method pointwise")
     dropped = 0
     if model.is_simulated and prepared.truth is not None:
         known = np.flatnonzero(~np.isnan(prepared.truth))

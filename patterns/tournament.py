@@ -105,7 +105,7 @@ async def rank(
             if matches.num_rows == 0:
                 break
             with run.phase(f"Round {number}"):
-                replies = await run.map(run.judge, matches, by=by, items=table, question=question)
+                replies = await run.map(run.judge, matches, by=by, items=table)
                 if dead := run.dead_items(table):
                     await bracket.exclude(tuple(sorted(dead)))
                 await bracket.record(outcomes_of(matches, replies))
@@ -185,7 +185,7 @@ def outcomes_of(matches: pa.RecordBatch, replies: pa.RecordBatch) -> pa.RecordBa
     """
     shown = matches.column("shown")
     columns = {
-        "shown": shown,
+        **{name: matches.column(name) for name in matches.schema.names},
         "status": replies.column("status").cast(pa.string()),
         "grade": replies.column("grade"),
         "order": _orders(shown, replies.column("order")),

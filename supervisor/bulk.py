@@ -11,10 +11,20 @@ from ..actors.errors import ReplayMissError, UsageError
 from ..actors.output import output_of, schema_of
 from ..actors.questions import Question
 from ..actors.reader import closed
-from ..actors.tables import INPUT, ITEMS, REPLIES, UNTRUSTED, batch, concat, replace_columns
+from ..actors.tables import (
+    INPUT,
+    ITEMS,
+    MATCHES,
+    REPLIES,
+    UNTRUSTED,
+    batch,
+    concat,
+    replace_columns,
+)
 from .agent_log import durations_of, rows_of
 from .agents import label_of
 from .backstage import Backstage, digest
+from .judging import matches_of
 from .outbox import REPLAY, Call, Reply, halting, requests_of
 from .paths import here
 from .stage import missing_replies
@@ -26,18 +36,23 @@ async def map_judges(
     stage: Backstage,
     path: str,
     table: pa.Table | pa.RecordBatch,
-    by: str,
+    by: str | Sequence[str],
     items: pa.RecordBatch | None,
     question: Question,
 ) -> pa.RecordBatch:
-    """Have judges compare what each row of *table* shows; replies row for row."""
-    if not by.strip():
+    """Have judges compare what each row of *table* shows; replies row for row.
+
+    A table of MATCHES says itself how each row is asked about; else it is as *question*.
+    """
+    qualities = [by] if isinstance(by, str) else list(by)
+    if not all(each.strip() for each in qualities):
         raise UsageError("judges must be told what to compare by: run.map(run.judge, ..., by=...)")
     is_own = items is None
     if items is None:
         items, table = _items_of(stage, table)
-    shown = _column(table, "shown")
-    ask = stage.desk.ask_judges(items, shown, path=path, by=by, question=question)
+    if table.schema.names != MATCHES.names:
+        table = matches_of(_column(table, "shown"), question)
+    ask = stage.desk.ask_judges(items, table, path=path, by=qualities)
     with stage.underway():
         try:
             replies = await stage.do(ask)
@@ -48,7 +63,7 @@ async def map_judges(
     if not is_own:  # the matches of a tournament are a table of their own
         await _pass_time(stage, replies)
         return replies
-    return await _Agents.judges(path, by, replies.num_rows).end(stage, replies)
+    return await _Agents.judges(path, ", ".join(qualities), replies.num_rows).end(stage, replies)
 
 
 async def map_agents(

@@ -73,10 +73,14 @@ class Caller:
     patience: Patience = field(default_factory=Patience)
     bell: Bell = field(default_factory=Bell)
     queue: asyncio.Lock = field(default_factory=asyncio.Lock)
+    panel: Mapping[str, Price | None] = field(default_factory=dict)
 
     def price_of(self, row: Mapping[str, Any]) -> Price | None:
-        """Return the price of the model that an agent's *row* names, or else of the run's own."""
-        return self.price if row.get("role") == "judge" else price_of(row["model"])
+        """Return the price of the model that an agent's *row* names, or its judge of a panel; or
+        else that of the run's own."""
+        if row.get("role") == "judge":
+            return self.panel.get(row["model"], self.price)
+        return price_of(row["model"])
 
     async def reply(self, request: Request, depart: Callable[[], None]) -> Reply:
         """Ask until a reply stands; *depart* is called when the first attempt leaves."""

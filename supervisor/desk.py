@@ -1,6 +1,6 @@
 """What a supervisor does for the verbs of a run, on its own loop."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from ..actors.bracket import Progress, Ranking
 from ..actors.clock import Clock
-from ..actors.questions import Question
 from ..actors.simulation.world import World
 from .agent_log import Rows
 from .tournament import Tournament
@@ -53,9 +52,9 @@ class Desk(Protocol):
         ...
 
     async def ask_judges(
-        self, items: pa.RecordBatch, shown: pa.Array, *, path: str, by: str, question: Question
+        self, items: pa.RecordBatch, matches: pa.RecordBatch, *, path: str, by: Sequence[str]
     ) -> pa.RecordBatch:
-        """Return the replies to one request for each row of *shown*, row for row."""
+        """Return the replies to one request for each of *matches* (MATCHES), row for row."""
         ...
 
     async def share(self, items: pa.RecordBatch) -> None:

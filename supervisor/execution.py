@@ -1,7 +1,7 @@
 """The desk behind the verbs of one run: its children, its stages, and all that is counted of it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +11,6 @@ from ..actors.actor import Actor, Envelope, Message
 from ..actors.bracket import Progress, Ranking
 from ..actors.clock import Clock
 from ..actors.messages import Attach, Detach
-from ..actors.questions import Question
 from ..actors.simulation.world import World
 from ..actors.tables import REPLIES, concat, replace_columns
 from .agent_log import AgentLog, Rows
@@ -222,22 +221,23 @@ class Execution:
         return Stage(*(requests, dealer, ready, self._nursery, watch), table=None, integrity=label)
 
     async def ask_judges(
-        self, items: pa.RecordBatch, shown: pa.Array, *, path: str, by: str, question: Question
+        self, items: pa.RecordBatch, matches: pa.RecordBatch, *, path: str, by: Sequence[str]
     ) -> pa.RecordBatch:
-        """Return the replies to one request for each row of *shown*, row for row."""
+        """Return the replies to one request for each of *matches* (MATCHES), row for row."""
         await self.journal.settle()
         await self.share(items)
-        matter, model = self._matters[id(items)], self.spec.model.name
+        matter, judges = self._matters[id(items)], [each.name for each in self.spec.model.judges]
         first = self._next_stage()
-        requests = requests_of(
-            matter, shown, first=first, path=path, model=model, by=by, ask=question
-        )
+        requests = requests_of(matter, matches, first=first, path=path, judges=judges, by=by)
         rows, is_free = requests.num_rows, self._gateway is not None
         self.tally.agents += rows
-        admitted = 0 if self.halted else affords(self._purse, requests, question, is_free=is_free)
+        admitted = 0 if self.halted else affords(self._purse, requests, is_free=is_free)
         ready = self._cast.ready("judge", rows)
         dealer = Dealer(
-            range(admitted), items_of(shown), self.spec.batch_rows, dead_items=matter.dead
+            range(admitted),
+            items_of(matches.column("shown")),
+            self.spec.batch_rows,
+            dead_items=matter.dead,
         )
         stage = Stage(
             *(requests.slice(0, admitted), dealer, ready, self._nursery, self._take),

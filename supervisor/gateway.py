@@ -15,10 +15,9 @@ from ..actors.actor import Actor, Context, Envelope, Message
 from ..actors.answers import ROOM, Asked, Typed
 from ..actors.errors import JournalFailedError, PriceUnknownError, UsageError
 from ..actors.messages import Answers, Ask, Done, HandOver, ModelSpec
-from ..actors.models.claude import ClaudeClient
+from ..actors.models.clients import is_keyless, open_client, reach
 from ..actors.models.prices import price_of
 from ..actors.models.replies import Reply, reply_batch
-from ..actors.models.scripted import ScriptedClient
 from ..actors.models.wire import Client, Request
 from ..actors.questions import Question
 from ..actors.tables import Rows
@@ -75,8 +74,9 @@ class Spending(Message):
 
 def check_budget(model: ModelSpec, budget: Budget) -> None:
     """Raise PriceUnknownError where a budget in dollars could not hold."""
-    if budget.nanousd is not None and not model.is_simulated and price_of(model.name) is None:
-        raise PriceUnknownError(model.name)
+    for judge in model.judges:
+        if budget.nanousd is not None and not judge.is_simulated and price_of(judge.name) is None:
+            raise PriceUnknownError(judge.name)
 
 
 class Gateway(Actor):
@@ -102,8 +102,8 @@ class Gateway(Actor):
         self._flights = Flights(self._window, self._reply)
         self._ready = asyncio.Event()
         self._caller: Caller | None = None
-        if self._model.script is not None:
-            self._open(ScriptedClient(self._model.script))
+        if is_keyless(self._model):
+            self._open(open_client(self._model, None))
 
     async def on_stop(self) -> None:
         """Cancel what is under way and close the client."""
@@ -138,10 +138,9 @@ class Gateway(Actor):
     async def _take(self, key: str | None) -> None:
         if self._caller is not None:
             return
-        m = self._model
-        client = ClaudeClient(m.name, base_url=m.base_url, key=key, in_flight=m.in_flight)
+        client = open_client(self._model, key)
         try:
-            await client.reach()
+            await reach(client)
         except BaseException:
             await client.close()
             raise
@@ -156,6 +155,7 @@ class Gateway(Actor):
             self._model.timeout_s,
             self._window,
             self._charges,
+            panel={judge.name: price_of(judge.name) for judge in self._model.panel},
         )
         self._ready.set()
 
@@ -219,7 +219,7 @@ class Gateway(Actor):
         caller, ledger = self._caller, self._desk.ledger
         tally = caller.tally if caller else Tally()
         declared = await caller.client.declared() if caller else None
-        is_priced = price_of(self._model.name) is not None
+        is_priced = all(price_of(judge.name) is not None for judge in self._model.judges)
         return Spending(
             calls=tally.calls,
             requests=tally.requests,

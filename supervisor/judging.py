@@ -1,6 +1,6 @@
 """The bulk plane of judges: one table of matches out, one table of replies back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,17 @@ from ..actors.models.prices import PRICED_AS, price_of
 from ..actors.models.simulated import most_answer_tokens
 from ..actors.questions import Question
 from ..actors.simulation.keyed import Ints
-from ..actors.tables import INPUT, REQUESTS, UNTRUSTED, batch
+from ..actors.tables import (
+    INPUT,
+    MATCHES,
+    MATCHES_SENT,
+    PROGRAM,
+    REQUESTS,
+    TRUSTED,
+    UNTRUSTED,
+    bare,
+    batch,
+)
 from .purse import Purse
 
 
@@ -28,31 +38,45 @@ class Matter:
     def tokens(self) -> TokenCount:
         """What each item costs in a prompt, counted once."""
         if self._tokens is None:
-            self._tokens = TokenCount.of(self.items.column("text").to_pylist())
+            known = (self.items.column(name).to_pylist() for name in ("text", "context"))
+            self._tokens = TokenCount.of(*known)
         return self._tokens
 
 
 def requests_of(
-    matter: Matter, shown: pa.Array, *, first: int, path: str, model: str, by: str, ask: Question
+    matter: Matter,
+    matches: pa.RecordBatch,
+    *,
+    first: int,
+    path: str,
+    judges: Sequence[str],
+    by: Sequence[str],
 ) -> pa.RecordBatch:
-    """Return a request for each row of *shown*; call ids count from *first*."""
-    rows = len(shown)
-    sizes = np.diff(shown.offsets.to_numpy())
+    """Return a request for each of *matches* (MATCHES); call ids count from *first*.
+
+    *judges* are the names of the panel's models, *by* the qualities that criteria stand for.
+    """
+    shown = matches.column("shown")
+    groups = list(_groups(matches))
+    tokens, template = np.zeros(len(shown), np.int64), np.zeros(len(shown), np.int16)
+    for rows, question, items, criterion in groups:
+        tokens[rows] = matter.tokens.prompts(question, by[criterion], items)
+        template[rows] = TEMPLATES[question.kind]
     columns = {
-        "call_id": np.arange(first, first + rows),
+        "call_id": np.arange(first, first + len(shown)),
         "path": path,
         "role": "judge",
-        "model": model,
-        "template": TEMPLATES[ask.kind],
+        "model": named(matches.column("judge"), judges),
+        "template": template,
         "items": shown,
-        "context_tokens": _prompt_tokens(matter, shown, sizes, by, ask),
+        "context_tokens": tokens,
         "attempt": 0,
-        "task": [f"list:{k}" for k in sizes] if ask.kind == "list" else str(ask),
-        "by": by,
+        "task": _tasks(matches, groups),
+        "by": named(matches.column("criterion"), by),
         "variant": VARIANT,
         "repeat": 0,
     }
-    return batch(REQUESTS, columns, rows=rows, integrity=UNTRUSTED, provenance=INPUT)
+    return batch(REQUESTS, columns, rows=len(shown), integrity=UNTRUSTED, provenance=INPUT)
 
 
 def items_of(shown: pa.Array) -> Callable[[int], list[int]]:
@@ -62,7 +86,7 @@ def items_of(shown: pa.Array) -> Callable[[int], list[int]]:
     return lambda row: flat[ends[row] - base : ends[row + 1] - base].tolist()
 
 
-def affords(purse: Purse, requests: pa.RecordBatch, question: Question, *, is_free: bool) -> int:
+def affords(purse: Purse, requests: pa.RecordBatch, *, is_free: bool) -> int:
     """Return how many requests *purse* admits; *is_free* where a gateway counts the money."""
     nothing = np.zeros(requests.num_rows, np.int64)
     if is_free:
@@ -70,7 +94,9 @@ def affords(purse: Purse, requests: pa.RecordBatch, question: Question, *, is_fr
     price = price_of(PRICED_AS)
     assert price is not None
     tokens_in = requests.column("context_tokens").to_numpy().astype(np.int64)
-    tokens_out = most_answer_tokens(question)
+    task = requests.column("task")
+    most = [most_answer_tokens(Question.parse(text)) for text in task.dictionary.to_pylist()]
+    tokens_out = np.array(most, np.int64)[task.indices.to_numpy()]
     dear = price.above if tokens_in.max(initial=0) > price.threshold else None
     rates = dear or price.base
     return purse.affords(
@@ -78,15 +104,37 @@ def affords(purse: Purse, requests: pa.RecordBatch, question: Question, *, is_fr
     )
 
 
-def _prompt_tokens(
-    matter: Matter, shown: pa.Array, sizes: Ints, by: str, question: Question
-) -> Ints:
-    tokens = np.zeros(len(shown), np.int64)
-    flat, starts = shown.flatten().to_numpy(), shown.offsets.to_numpy()[:-1]
-    starts = starts - (starts[0] if len(starts) else 0)
-    for size in np.unique(sizes):
-        rows = np.flatnonzero(sizes == size)
-        matrix = flat[starts[rows][:, None] + np.arange(size)]
-        asked = Question(question.kind, int(size))
-        tokens[rows] = matter.tokens.prompts(asked, by, matrix)
-    return tokens
+def matches_of(shown: pa.Array, question: Question) -> pa.RecordBatch:
+    """Return matches (MATCHES) of what each row of *shown* shows, all asked as *question*."""
+    columns = {"shown": shown, "task": str(question), "judge": 0, "criterion": 0}
+    whole = batch(MATCHES_SENT, columns, rows=len(shown), integrity=TRUSTED, provenance=PROGRAM)
+    return bare(whole, MATCHES)
+
+
+_Group = tuple[Ints, Question, Ints, int]
+
+
+def _groups(matches: pa.RecordBatch) -> Iterator[_Group]:
+    """Yield rows of *matches* that are asked alike: which, how, about which items, by what."""
+    shown, task = matches.column("shown"), matches.column("task")
+    flat, starts = shown.flatten().to_numpy(), shown.offsets.to_numpy()
+    sizes, starts = np.diff(starts), starts[:-1] - starts[:1].sum()
+    asked, criterion = task.indices.to_numpy(), matches.column("criterion").to_numpy()
+    words = task.dictionary.to_pylist()
+    for code, size, by in np.unique(np.stack([asked, sizes, criterion], 1), axis=0).tolist():
+        rows = np.flatnonzero((asked == code) & (sizes == size) & (criterion == by))
+        items = flat[starts[rows][:, None] + np.arange(size)]
+        yield rows, Question.parse(words[code]).of(size), np.asarray(items, np.int64), by
+
+
+def _tasks(matches: pa.RecordBatch, groups: Sequence[_Group]) -> pa.Array:
+    """Return what each match is asked, in the words of its own size."""
+    asked = np.zeros(matches.num_rows, np.int16)
+    for number, (rows, *_) in enumerate(groups):
+        asked[rows] = number
+    return named(pa.array(asked), [str(question) for _, question, *_ in groups])
+
+
+def named(places: pa.Array, names: Sequence[str]) -> pa.Array:
+    """Return the names that stand at *places*, as a dictionary column."""
+    return pa.DictionaryArray.from_arrays(places.cast(pa.int16()), pa.array(names, pa.string()))

@@ -18,7 +18,6 @@ class Logbook:
         simulated = "yes" if spec.model.is_simulated else "no"
         metadata = {"run_id": spec.run_id, "model": spec.model.name, "simulated": simulated}
         self._store = RunStore(spec.folder, metadata)
-        self._judge = spec.model.name
         self._clock = clock
         self._started = clock.now()
         self._events: list[tuple[int, str, str]] = []
@@ -58,7 +57,8 @@ class Logbook:
             "ids": _at(shown, items.column("id")),
             "text_hashes": _at(shown, self._text_hashes(items)),
             "question": requests.column("task").cast(pa.string()),
-            "judge": pa.repeat(self._judge, rows),
+            "judge": requests.column("model").cast(pa.string()),
+            "by": requests.column("by").cast(pa.string()),
             "prompt_version": pa.repeat(VARIANT, rows),
             "status": replies.column("status").cast(pa.string()),
             "reason": replies.column("reason").cast(pa.string()),

@@ -209,7 +209,7 @@ class Run:
         verb: Callable[..., Any],
         table: pa.Table | pa.RecordBatch,
         *,
-        by: str | None = None,
+        by: str | Sequence[str] | None = None,
         items: pa.RecordBatch | None = None,
         question: Question | str = Question("pair"),
         **shared: Any,
@@ -218,8 +218,9 @@ class Run:
 
         The verb is one of this run: its columns are the verb's parameters, *shared* holds those
         that are the same for all rows. `run.judge` takes `left` and `right`, or, with *items*
-        (tables.ITEMS), a column `shown` with the rows of *items* to compare, in the order shown. A
-        row without an answer says why in `status`; nothing is raised for it.
+        (tables.ITEMS), a column `shown` with the rows of *items* to compare, in the order shown;
+        a table of MATCHES says itself what each row is asked. A row without an answer says why in
+        `status`; nothing is raised for it.
         """
         path = f"{here().place('map')}[]"
         if verb == self.judge:

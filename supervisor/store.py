@@ -24,6 +24,7 @@ MATCH_LOG: Final = pa.schema(
         pa.field("text_hashes", pa.list_(pa.string()), nullable=False),
         pa.field("question", pa.string(), nullable=False),
         pa.field("judge", pa.string(), nullable=False),
+        pa.field("by", pa.string(), nullable=False),
         pa.field("prompt_version", pa.string(), nullable=False),
         pa.field("status", pa.string(), nullable=False),
         pa.field("reason", pa.string()),

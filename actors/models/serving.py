@@ -112,8 +112,7 @@ class World:
             raise UsageError("the call spec's repeat is not a count")
         question = Question.parse(_part(spec, "task", str))
         names = _part(spec, "items", list)
-        most = question.size if question.kind == "list" else 2
-        if not 2 <= len(names) <= most:
+        if not question.takes(len(names)):
             raise UsageError(f"a call spec of {question} names {len(names)} items")
         unknown = [name for name in names if not isinstance(name, str) or name not in self._rows]
         if unknown:

@@ -1,6 +1,8 @@
 """A judge that answers from a profile and a known truth: vectorised, in the host, for no money."""
 
+import functools
 from collections.abc import AsyncIterator
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -8,11 +10,14 @@ import pyarrow as pa
 from ..answers import Preference, write_answer
 from ..messages import ModelSpec
 from ..prompts import estimate_tokens
-from ..questions import Question
+from ..questions import HIGHEST_SCORE, Question
 from ..simulation.judge import Bench, unknown_utility
 from ..simulation.keyed import Ints, text_keys
 from ..tables import ANSWERS, CLOSED, REPLIES, batch, concat
 from .prices import PRICED_AS, price_of
+
+_LOWEST: Final = 2
+_GRADES: Final = range(-_LOWEST, HIGHEST_SCORE + 1)
 
 
 class SimulatedJudge:
@@ -28,12 +33,13 @@ class SimulatedJudge:
         import scipy.special  # noqa: F401 - while others still start, not with the first answer
 
         self._spec = spec
+        self._profiles = {judge.name: judge.profile for judge in spec.judges}
         self._keys = text_keys(items.column("id").to_pylist())
         self._utility = items.column("utility").to_numpy(zero_copy_only=False)
 
     async def answer(self, requests: pa.RecordBatch) -> AsyncIterator[pa.RecordBatch]:
         """Yield one batch with every reply, in the order of the requests."""
-        columns = [requests.column(name) for name in ("task", "by", "variant")]
+        columns = [requests.column(name) for name in ("task", "by", "variant", "model")]
         codes = np.stack([column.indices.to_numpy() for column in columns], axis=1)
         parts, places = [], [np.zeros(0, np.int64)]
         for code in np.unique(codes, axis=0):
@@ -44,7 +50,7 @@ class SimulatedJudge:
         yield concat(parts, REPLIES).take(pa.array(order))
 
     def _replies(
-        self, requests: pa.RecordBatch, task: str, by: str, variant: str
+        self, requests: pa.RecordBatch, task: str, by: str, variant: str, model: str
     ) -> pa.RecordBatch:
         question = Question.parse(task)
         shown = requests.column("items").flatten().to_numpy().reshape(-1, question.size)
@@ -53,7 +59,8 @@ class SimulatedJudge:
         if is_unknown.any():
             drawn = unknown_utility(self._keys, seed=self._spec.seed, by=by)
             utility = np.where(is_unknown, drawn, utility)
-        bench = Bench(self._spec.profile, self._spec.seed, by, utility, self._keys)
+        profile = self._profiles.get(model, self._spec.profile)
+        bench = Bench(profile, self._spec.seed, by, utility, self._keys)
         answers = bench.answer(question, shown, variant=variant, repeat=repeat)
         tokens_in = requests.column("context_tokens").to_numpy().astype(np.int64)
         tokens_out = _answer_tokens(question, answers)
@@ -63,7 +70,7 @@ class SimulatedJudge:
             "tokens_in": tokens_in,
             "tokens_out": tokens_out,
             "cost_nanousd": _costs(tokens_in, tokens_out),
-            "served_model": self._spec.profile.name,
+            "served_model": profile.name,
             **_typed(question, answers),
             **dict.fromkeys(("tokens_thinking", "tokens_cache_write", "tokens_cache_read"), 0),
             "attempts": 1,
@@ -74,10 +81,7 @@ class SimulatedJudge:
 
 def most_answer_tokens(question: Question) -> int:
     """Return the estimated tokens of the longest answer to *question*: what a call reserves."""
-    if question.kind == "list":
-        return _list_tokens(question.size)
-    grades = range(-2, 3) if question.kind == "graded" else range(-1, 2)
-    return max(estimate_tokens(write_answer(question, Preference(grade=g))) for g in grades)
+    return int(_answer_tokens_by_grade(question).max())
 
 
 def _typed(question: Question, answers: Ints) -> dict[str, pa.Array]:
@@ -88,18 +92,26 @@ def _typed(question: Question, answers: Ints) -> dict[str, pa.Array]:
 
 
 def _answer_tokens(question: Question, answers: Ints) -> Ints:
+    tokens = _answer_tokens_by_grade(question)
     if question.kind == "list":
-        return np.full(len(answers), _list_tokens(question.size), np.int64)
-    grades = range(-2, 3) if question.kind == "graded" else range(-1, 2)
-    tokens = {g: estimate_tokens(write_answer(question, Preference(grade=g))) for g in grades}
-    table = np.array([tokens.get(g, 0) for g in range(-2, 3)], np.int64)
-    return table[answers + 2]
+        return np.full(len(answers), tokens[0], np.int64)
+    return tokens[answers + _LOWEST]
 
 
-def _list_tokens(size: int) -> int:
-    return estimate_tokens(
-        write_answer(Question("list", size), Preference(order=tuple(range(size))))
-    )
+@functools.lru_cache(maxsize=64)
+def _answer_tokens_by_grade(question: Question) -> Ints:
+    """Return the estimated tokens of each answer, by its grade from -2 on; of a list, of any."""
+    if question.kind == "list":
+        verdicts = [Preference(order=tuple(range(question.size)))]
+    else:
+        grades = {
+            "graded": range(-2, 3),
+            "pair": range(-1, 2),
+            "score": range(1, HIGHEST_SCORE + 1),
+        }
+        said = grades[question.kind]
+        verdicts = [Preference(grade=min(max(g, said[0]), said[-1])) for g in _GRADES]
+    return np.array([estimate_tokens(write_answer(question, v)) for v in verdicts], np.int64)
 
 
 def _costs(tokens_in: Ints, tokens_out: Ints) -> Ints:

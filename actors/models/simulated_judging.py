@@ -37,8 +37,7 @@ def _question(task: str, size: int) -> Question | None:
         question = Question.parse(task)
     except UsageError:
         return None
-    most = question.size if question.kind == "list" else 2
-    return question if 2 <= size <= most else None
+    return question if question.takes(size) else None
 
 
 def _verdicts(

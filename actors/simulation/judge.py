@@ -4,6 +4,8 @@ A pair (a, b), a shown first, is judged by `u_a - u_b + taste_a - taste_b + bias
 or its place among the thresholds, is the answer. The noise is logistic with scale 1, so with no
 taste and no bias this is Bradley-Terry. A list is sorted by `u + taste + slope + lambda_k * noise`
 with Gumbel noise (Plackett-Luce), lambda_k = list_scale * (1 + list_growth * log2(k / 2)).
+A score is the place of `u + taste + noise` among ten levels of `score_level` logits, so wide that
+28% of pairs tie where the judge is right on 85%, as measured of real scores on this scale.
 Noise has three parts, mixed on the normal scale so that its law stays the same whatever the shares:
 one that persists per (judge, pair or set of items), one per (judge, pair or set, order), and the
 rest, which is new for each call key. Asking the same question again is not a second opinion.
@@ -14,20 +16,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..questions import Question
+from ..questions import HIGHEST_SCORE, Question
 from .keyed import Floats, Ints, Keys, mix, normal, text_key, uniform
 
 _PAIR, _ORDER, _FRESH = text_key("pair"), text_key("order"), text_key("fresh")
 _TASTE, _LAPSE, _GUESS = text_key("taste"), text_key("lapse"), text_key("guess")
+_STRESS = text_key("stress")
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeProfile:
     """Parameters of a simulated judge; utilities, bias, thresholds and taste are in logits.
 
-    `per_pair` and `per_order` are shares of the noise variance that persist per (judge, pair or
-    set) and per (judge, pair or set, order); `taste` is the standard deviation of what the judge
-    holds for or against an item, whatever it is compared with.
+    *grade_honesty* is the share of graded answers whose "much" follows the gap; in the others it
+    is said at random. *score_level* is how wide a level of scores is. `per_pair` and `per_order`
+    are shares of the noise variance that persist per (judge, pair or set) and per (judge, pair or
+    set, order); `taste` is the standard deviation of what the judge holds for or against an item,
+    whatever it is compared with.
     """
 
     name: str = "sim:judge"
@@ -40,6 +45,8 @@ class JudgeProfile:
     tie: float = 0.0
     grade_tie: float = 0.3
     grade_much: float = 2.0
+    grade_honesty: float = 1.0
+    score_level: float = 2.7
     list_scale: float = 1.0
     list_growth: float = 0.15
     list_slope: float = 0.3
@@ -82,13 +89,15 @@ class Bench:
     ) -> Ints:
         """Judge each row of *shown* (items in the order shown).
 
-        Returns grades, shape (M,), for `pair` and `graded`; for lists the places shown, best
-        first, shape (M, K).
+        Returns grades, shape (M,), for `pair`, `graded` and `score`; for lists the places shown,
+        best first, shape (M, K).
         """
         call = text_key("call", self.seed, self.profile.name, "judge", question, self.by, variant)
         fresh = mix(call, np.asarray(repeat, np.uint64))
         if question.kind == "list":
             return self._orders(shown, fresh)
+        if question.kind == "score":
+            return self._scores(shown[:, 0], fresh)
         return self._grades(question, shown, fresh)
 
     def _grades(self, question: Question, shown: Ints, fresh: Keys) -> Ints:
@@ -107,9 +116,31 @@ class Bench:
         gap = value[shown[:, 0]] - value[shown[:, 1]] + p.bias + log_ndtr(z) - log_ndtr(-z)
         tie, much = (p.grade_tie, p.grade_much) if question.kind == "graded" else (p.tie, np.inf)
         size = np.abs(gap)
-        grade = np.sign(gap) * np.where(size < tie, 0, np.where(size < much, 1, 2))
+        is_much = size >= much
+        if question.kind == "graded" and p.grade_honesty < 1.0:
+            call = mix(fresh, first, second)
+            stressed = uniform(mix(call, _STRESS, np.uint64(1))) < 0.5
+            is_honest = uniform(mix(call, _STRESS)) < p.grade_honesty
+            is_much = np.where(is_honest, is_much, stressed)
+        grade = np.sign(gap) * np.where(size < tie, 0, np.where(is_much, 2, 1))
         options = [-2, -1, 0, 1, 2] if question.kind == "graded" else [-1, 1]
         return self._lapsed(grade.astype(np.int64), mix(fresh, first, second), np.array(options))
+
+    def _scores(self, item: Ints, fresh: Keys) -> Ints:
+        from scipy.special import log_ndtr
+
+        judge, key = self._judge_key(), self.keys[item]
+        z = self._blend(
+            normal(mix(judge, _PAIR, key)),
+            normal(mix(judge, _ORDER, key)),
+            normal(mix(fresh, _FRESH, key)),
+        )
+        noise = (log_ndtr(z) - log_ndtr(-z)) / np.sqrt(2.0)  # of a pair's noise, one item's half
+        level = (self._value(judge)[item] + noise) / self.profile.score_level
+        score = np.clip(np.floor(HIGHEST_SCORE / 2 + level) + 1, 1, HIGHEST_SCORE)
+        return self._lapsed(
+            score.astype(np.int64), mix(fresh, key), np.arange(1, HIGHEST_SCORE + 1)
+        )
 
     def _orders(self, shown: Ints, fresh: Keys) -> Ints:
         from scipy.special import log_ndtr

@@ -1,7 +1,7 @@
 """The ranking engine: asks, believes, and stops when it knows the order well enough."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -10,10 +10,24 @@ from ...actors.answers import SILENT_CALLS
 from ...actors.bracket import Progress, Stopped
 from ...actors.errors import UsageError
 from ...actors.questions import Question
-from ...actors.tables import MATCHES, STANDING
+from ...actors.tables import STANDING
+from .audit import Honesty, Swaps
+from .economics import Traits, worth
+from .evidence import Evidence
 from .graph import Graph, Precision
-from .likelihood import Floats, Ints, Likelihood, ListLikelihood, PairLikelihood
+from .likelihood import (
+    Bools,
+    Floats,
+    Ints,
+    Key,
+    Likelihood,
+    ListLikelihood,
+    PairLikelihood,
+)
 from .log import Log
+from .matches import Matches
+from .objective import Objective, View, WholeOrder
+from .policy import Always, Known, Policy, Step
 from .posterior import (
     BEST_DRAWS,
     FEW,
@@ -24,21 +38,18 @@ from .posterior import (
     fit,
     rank_intervals,
 )
-from .schedule import Ledger, match_lists, match_pairs, match_strangers
-from .stopping import WEAK, Plan, Point, decide, expected_calls, round_size
+from .schedule import Ledger
+from .stopping import FIRST_ROUND, MOST_MATCHES, WEAK, Point, decide, pairs_worth, plan_of
 
-BOLDNESS = 0.5
-"""How far a sampled order strays from the mean: 1 is the posterior itself."""
-
-FIRST_ROUND, MOST_MATCHES = 3.0, 200.0
-"""Pairs an item: at first, and at most (a judge right on 65% of random pairs needs about that)."""
-
-NO_INFORMATION = (
+NO_INFORMATION: Final = (
     "this judge carries no information about the quality: its answers do not depend on the texts "
     "enough to rank them, so do not trust this order"
 )
-TOO_FEW = "there are too few answers to tell whether this judge knows anything"
-ENOUGH = 20
+TOO_FEW: Final = "there are too few answers to tell whether this judge knows anything"
+AUDITED: Final = 20_000
+"""Among so many graded answers at most it is tested whether grades follow the strengths."""
+
+ENOUGH: Final = 20
 """Answers from which a judge without information is told from bad luck."""
 
 
@@ -57,50 +68,70 @@ class Diagnosis:
 
 
 class PosteriorRanking:
-    """A `Ranking` by Bayesian inference over item strengths, whatever the question.
+    """A `Ranking` by Bayesian inference over item strengths, whatever is asked.
 
     It stops at *target*, or when *budget_calls* are used up; with *rounds* it spends that budget
-    in so many equal rounds. A pure function of its arguments and the outcomes, and picklable.
+    in so many equal rounds. The *policy* decides what is asked (default: *question*), the
+    *objective* what the ranking is after (default: the whole order). *earlier* outcomes (schema
+    OUTCOMES) count as known from the start; their judges are others than those who are asked now
+    if their numbers are. A pure function of its arguments and the outcomes, and picklable.
     """
 
     def __init__(
         self,
         n: int,
-        question: Question,
+        question: Question | None = None,
         *,
         target: float = 0.90,
         seed: int = 0,
         budget_calls: int | None = None,
         rounds: int | None = None,
+        policy: Policy | None = None,
+        objective: Objective | None = None,
+        earlier: pa.RecordBatch | None = None,
     ) -> None:
         if rounds is not None and budget_calls is None:
             raise UsageError("equal rounds need a budget of calls to divide")
-        self._n, self._question, self._seed = n, question, seed % 2**63
-        # Where all fits into one list, lists of half of it meet in other company each time.
-        self._size = question.size if n > question.size else max(2, (n + 1) // 2)
-        self._plan = _plan(n, self._size, target, budget_calls, rounds)
-        self._log = Log(n, self._size)
-        self._ledger = Ledger(n)
+        if question is None and policy is None:
+            raise UsageError("a ranking needs a question, or a policy that chooses one")
+        self._n, self._seed = n, seed % 2**63
+        self._policy: Policy = policy or Always(question or Question("pair"))
+        self._objective = objective or WholeOrder()
+        self._main = self._policy.main
+        self._plan = plan_of(n, self._asked_as(self._main), target, budget_calls, rounds)
+        if not isinstance(self._objective, WholeOrder):  # it comes in leaps, not bit by bit
+            self._plan = replace(self._plan, window=self._plan.most)
+        self._log, self._ledger = Log(n), Ledger(n)
+        self._swaps, self._honesty = Swaps.none(), Honesty()
+        self._tested = 0
         self._start = self._now = Estimate.prior(n)
         self._precision: Precision | None = None
         self._version = self._round = self._asked = 0
+        self._units = 0.0
+        self._is_pilot = False
         self._history: list[Point] = []
         self._ended: Stopped | None = None
+        if earlier is not None and earlier.num_rows:
+            self._remember(earlier)
 
     def next_matches(self, limit: int | None = None) -> pa.RecordBatch:
         """Return the next round (MATCHES), at most *limit* matches; no rows once it has stopped."""
         self._settle()
-        count = 0 if self._stopped() else round_size(self._plan, self._history, self._asked)
-        count = count if limit is None else min(count, limit)
-        shown = self._choose(count) if count > 0 else np.zeros((0, self._size), np.int64)
-        if count > 0 and not len(shown):
-            self._ended = "data"
-        self._round += len(shown) > 0
-        self._asked += len(shown)
+        round = Matches()
+        left = self._left(limit)
+        if not self._stopped() and left > 0:
+            steps = self._policy.steps(self._known())
+            self._ended = None if steps else "judge"
+            self._measure_by(self._policy.main)
+            self._is_pilot = any(step.calls is not None for step in steps)
+            for step in steps:
+                self._add(round, step, left - len(round))
+            if steps and not len(round):
+                self._ended = "data"
+        self._round += len(round) > 0
+        self._asked += len(round)
         self._start = self._now
-        ends = np.arange(len(shown) + 1, dtype=np.int32) * shown.shape[1]
-        lists = pa.ListArray.from_arrays(ends, pa.array(shown.ravel(), pa.int32()))
-        return pa.record_batch([lists], schema=MATCHES)
+        return round.batch()
 
     def prepare(self) -> None:
         """Import what the estimate needs: it takes a quarter of a second."""
@@ -108,7 +139,7 @@ class PosteriorRanking:
 
     def record(self, outcomes: pa.RecordBatch) -> None:
         """Take a round's outcomes (OUTCOMES), in the order its matches were handed out."""
-        self._log.add(outcomes)
+        self._log.add(self._swaps.take(outcomes))
         if self._log.silence >= SILENT_CALLS:
             self._ended = "data"
 
@@ -134,6 +165,7 @@ class PosteriorRanking:
         """Return where the ranking stands."""
         self._settle()
         stopped = self._stopped()
+        is_whole = isinstance(self._objective, WholeOrder)
         return Progress(
             rounds=self._round,
             asked=self._asked,
@@ -142,6 +174,8 @@ class PosteriorRanking:
             stopped=stopped,
             expected_calls=None if stopped else self._forecast(),
             notes=self._notes(stopped),
+            question=str(self._main),
+            predicted_recall=None if is_whole else self._quality(),
         )
 
     def diagnosis(self) -> Diagnosis:
@@ -149,6 +183,11 @@ class PosteriorRanking:
         self._settle()
         judge = self._now.judge
         return Diagnosis(self._now.scale, judge.bias, judge.tie, judge.much)
+
+    def traits(self) -> Traits | None:
+        """Return what a pilot found of the judge; None where there was none."""
+        found: Traits | None = getattr(self._policy, "found", None)
+        return found
 
     def quarantined(self) -> list[int]:
         """Return the items that are no longer scheduled because their matches keep failing."""
@@ -168,24 +207,34 @@ class PosteriorRanking:
     def _stopped(self) -> Stopped | None:
         if self._ended or self._log.present.sum() < 2:
             return self._ended or "data"
-        return decide(self._plan, self._history, self._asked)
+        if self._plan.budget is not None and self._asked >= self._plan.budget:
+            return "budget"
+        return decide(self._plan, self._history, round(self._units))
 
-    def _forecast(self) -> int:
+    def _forecast(self) -> int | None:
         plan = self._plan
         if plan.rounds is not None and plan.budget is not None:
             return plan.budget
-        calls = expected_calls(plan, self._history)
-        return calls if plan.budget is None else min(calls, plan.budget)
+        calls = self._objective.expected(plan, self._history)
+        if calls is not None:
+            calls += self._asked - round(self._units)
+        return calls if plan.budget is None or calls is None else min(calls, plan.budget)
 
     def _notes(self, stopped: Stopped | None) -> tuple[str, ...]:
         notes = []
         if failing := len(self.quarantined()):
             notes.append(f"matches of {failing} items kept failing; they are no longer asked about")
+        if stopped:
+            notes += self._policy.notes(self._known())
         if stopped and self._asked and not len(self._log):
             notes.append("not one answer could be used")
-        elif stopped and self._n > 1 and self._now.tau < WEAK:
+        elif stopped and self._n > 1 and self._now.tau < WEAK and self._knows_nothing():
             notes.append(NO_INFORMATION if len(self._log) >= ENOUGH else TOO_FEW)
         return tuple(notes)
+
+    def _knows_nothing(self) -> bool:
+        """Whether a low tau speaks against the judge: not where only the best were looked for."""
+        return isinstance(self._objective, WholeOrder) or self._now.signal.is_weak
 
     def _random(self, purpose: str) -> np.random.Generator:
         return np.random.default_rng([self._seed, self._round, *purpose.encode()])
@@ -194,59 +243,146 @@ class PosteriorRanking:
         """Fit what was recorded since the last fit, from the estimate at the round's start."""
         if self._version == self._log.version:
             return
-        likelihood = self._likelihood()
-        graph = Graph(self._n, *likelihood.edges())
+        self._test_grades()
+        evidence = Evidence(self._parts())
+        graph = Graph(self._n, *evidence.edges())
         self._now, self._precision = fit(
-            likelihood, graph, self._start, self._random("draws"), self._log.present
+            evidence, graph, self._start, self._random("draws"), self._log.present
         )
         self._version = self._log.version
-        earlier = [point for point in self._history if point.asked < self._asked]
-        self._history = [*earlier, Point(self._asked, self._now.tau)]
+        if self._is_pilot or not self._units:
+            return
+        asked = round(self._units)
+        earlier = [point for point in self._history if point.asked < asked]
+        self._history = [*earlier, Point(asked, self._quality())]
 
-    def _likelihood(self) -> Likelihood:
-        if self._question.kind == "list":
-            return ListLikelihood(self._n, *self._log.lists())
-        return PairLikelihood(self._n, *self._log.pairs())
+    def _quality(self) -> float:
+        """Return how near the aim is."""
+        items = np.flatnonzero(self._log.present)
+        return self._objective.quality(self._view(items, "quality"))
 
-    def _choose(self, count: int) -> Ints:
-        """Hand out at most *count* matches (rows of items, as shown)."""
-        rng = self._random("matches")
-        items = np.flatnonzero(self._log.present & ~self._log.keeps_failing())
-        if len(items) < 2:
-            return np.zeros((0, self._size), np.int64)
-        orders = self._orders(items, 3 + 2 * self._size * count // len(items), rng)
-        if self._question.kind == "list":
-            size = min(self._size, len(items))
-            return match_lists(orders, size, self._ledger, count, rng)
-        near = match_pairs(orders, self._ledger, count, rng)
-        if len(near) == count:
-            return near
-        best = items[np.argsort(-self._now.mean[items], kind="stable")]
-        return np.concatenate([near, match_strangers(best, self._ledger, count - len(near), rng)])
+    def _view(self, items: Ints, purpose: str) -> View:
+        return View(self._now, self._precision, items, self._ledger, self._random(purpose))
 
-    def _orders(self, items: Ints, count: int, rng: np.random.Generator) -> Iterator[Ints]:
-        """Sample *count* orders of *items*, best first, from a narrowed posterior."""
-        deviation = BOLDNESS * np.sqrt(self._now.variance[items])
-        for _ in range(count):
-            noise = deviation * rng.standard_normal(len(items))
-            yield items[np.argsort(-(self._now.mean[items] + noise))]
+    def _known(self) -> Known:
+        now = self._now
+        counts = {key: len(records) for key, records in self._log.parts.items()}
+        return Known(now.judges, now.signal, self._swaps, self._honesty, counts)
+
+    def _parts(self) -> dict[Key, Likelihood]:
+        present = self._log.present
+        found: dict[Key, Likelihood] = {}
+        for key, records in self._log.parts.items():
+            if key[1] == "list":
+                found[key] = ListLikelihood(self._n, *records.lists(present))
+            else:
+                first, second, grade = records.pairs(present)
+                grade = np.sign(grade) if self._honesty.is_in_doubt else grade
+                found[key] = PairLikelihood(self._n, first, second, grade)
+        return found
+
+    def _test_grades(self) -> None:
+        """Find out whether grades follow the strengths, where the policy wants to know."""
+        known = self._log.parts.get((0, "graded"))
+        if known is None or not self._policy.audits or not self._tested < len(known) <= AUDITED:
+            return
+        first, second, grade = known.pairs(self._log.present)
+        plain = PairLikelihood(self._n, first, second, np.sign(grade))
+        graph, rng = Graph(self._n, first, second), self._random("audit")
+        by_winner, _ = fit(Evidence({(0, "pair"): plain}), graph, Estimate.prior(self._n), rng)
+        part = PairLikelihood(self._n, first, second, grade)
+        self._honesty = Honesty.of(part, by_winner.mean)
+        self._tested = len(known)
+
+    def _left(self, limit: int | None) -> int:
+        """Return how many matches may be handed out."""
+        most = int(MOST_MATCHES * self._n) if limit is None else limit
+        return most if self._plan.budget is None else min(most, self._plan.budget - self._asked)
+
+    def _add(self, round: Matches, step: Step, left: int) -> None:
+        """Hand out the matches of one *step*, at most *left*."""
+        there = self._log.present & ~self._log.keeps_failing()
+        if step.among is not None:
+            there &= self._is_in_pilot(step.among)
+        items = np.flatnonzero(there)
+        if len(items) < 2 or left < 1:
+            return
+        count = min(left, self._count() if step.calls is None else step.calls)
+        view = self._view(items, f"matches {len(round)}" if len(round) else "matches")
+        shown = self._objective.choose(view, self._asked_as(step.question), count)
+        round.add(shown, step.question, _dealt(len(shown), step.shares))
+        self._units += len(shown) * self._in_main(step.question)
+        if step.swapped:
+            self._ask_again(round, step, min(step.swapped, left - len(shown)), view.rng)
+
+    def _ask_again(self, round: Matches, step: Step, count: int, rng: np.random.Generator) -> None:
+        """Hand out *count* pairs that are answered already, in the other order."""
+        known = self._log.parts.get((0, step.question.kind))
+        if known is None or count < 1:
+            return
+        first, second, grade = known.pairs(self._log.present)
+        rows = rng.permutation(len(first))[:count]
+        said = dict(
+            zip(zip(first.tolist(), second.tolist(), strict=True), grade.tolist(), strict=True)
+        )
+        shown = np.stack([second[rows], first[rows]], 1)
+        self._swaps.expect(shown, said)
+        round.add(shown, step.question)
+
+    def _is_in_pilot(self, among: int) -> Bools:
+        """Return which items take part in a pilot *among* so many."""
+        chosen = np.random.default_rng([self._seed, *b"pilot"]).permutation(self._n)[:among]
+        return np.isin(np.arange(self._n), chosen)
+
+    def _count(self) -> int:
+        """Return how many matches the next round should have."""
+        plan, units = self._plan, round(self._units)
+        if plan.budget is not None:
+            plan = replace(plan, budget=units + plan.budget - self._asked)
+        return self._objective.size(plan, self._history, units)
+
+    def _asked_as(self, question: Question) -> Question:
+        """Return *question* for so few items: where all fit into one list, lists of half of them
+        meet in other company each time."""
+        if question.kind != "list" or self._n > question.size:
+            return question
+        return question.of(max(2, (self._n + 1) // 2))
+
+    def _in_main(self, question: Question) -> float:
+        """Return how many answers to the main question one to *question* is worth."""
+        if question == self._main:
+            return 1.0
+        traits = self.traits() or Traits()
+        return worth(question, traits) / worth(self._main, traits)
+
+    def _measure_by(self, main: Question) -> None:
+        """Count calls by another question from now on."""
+        if main == self._main:
+            return
+        traits = self.traits() or Traits()
+        ratio = worth(self._main, traits) / worth(main, traits)
+        self._units *= ratio
+        self._history = [Point(round(ratio * p.asked), p.tau) for p in self._history]
+        self._main = main
+        plan = self._plan
+        self._plan = plan_of(self._n, self._asked_as(main), plan.target, plan.budget, plan.rounds)
+
+    def _remember(self, earlier: pa.RecordBatch) -> None:
+        """Begin with *earlier* outcomes, and with a first round for those they say nothing of."""
+        self._log.add(earlier)
+        for key, records in self._log.parts.items():
+            if key[1] != "list":
+                first, second, _ = records.pairs(self._log.present)
+                self._ledger.note_pairs(first, second)
+        self._settle()
+        new = int(np.count_nonzero(self._log.answered == 0))
+        worth_pairs = pairs_worth(self._asked_as(self._main))
+        self._plan = replace(self._plan, first=max(16, round(FIRST_ROUND * new / worth_pairs)))
+        self._history = [Point(0, self._quality())]
+        self._start = self._now
 
 
-def _plan(n: int, size: int, target: float, budget: int | None, rounds: int | None) -> Plan:
-    pairs = n / _pairs_worth(size)
-    first = max(1, round(FIRST_ROUND * pairs))
-    most = max(1, round(MOST_MATCHES * pairs))
-    return Plan(target, budget, rounds, first, most, window=max(16, n // 4))
-
-
-def _pairs_worth(size: int) -> float:
-    """Return how many pairs a list of *size* is worth.
-
-    The Fisher information of a Plackett-Luce list over that of a pair, 1.15 measured, with noise
-    that grows by 0.15 log2(k / 2) (research/sorting.md 3).
-    """
-    if size <= 2:
-        return 1.0
-    noise = 1.0 + 0.15 * float(np.log2(size / 2))
-    harmonic = float(np.sum(1.0 / np.arange(1, size + 1)))
-    return 1.15 * 2.0 * (size - harmonic) / noise**2
+def _dealt(count: int, shares: tuple[float, ...]) -> Ints:
+    """Return a judge for each of *count* matches, in proportion to their *shares*."""
+    ends = np.rint(np.cumsum(shares) / sum(shares) * count)
+    return np.searchsorted(ends, np.arange(count), side="right").astype(np.int64)

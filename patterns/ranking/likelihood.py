@@ -13,9 +13,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ...actors.questions import Kind
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+Key = tuple[int, Kind]
+"""Outcomes that share the parameters of a `Judge`: one of the panel, asked one kind of question."""
 
 FAR = 60.0
 """A threshold beyond every difference of strengths: stands for infinity."""
@@ -33,11 +38,15 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What is fitted of the judge: pull of the position, tie half-width, 'much more' threshold."""
+    """What is fitted of the judge: pull of the position, tie half-width, 'much more' threshold.
+
+    *keen* is how sharply it sees: differences of strengths count so many times, its noise is 1.
+    """
 
     bias: float = 0.0
     tie: float = 0.0
     much: float = FAR
+    keen: float = 1.0
 
 
 class Likelihood(Protocol):
@@ -86,7 +95,7 @@ class PairLikelihood:
 
     def differences(self, mean: Floats, judge: Judge) -> Floats:
         """Return how far each first item is above the second in the judge's eyes."""
-        return mean[self.first] - mean[self.second] + judge.bias
+        return judge.keen * (mean[self.first] - mean[self.second]) + judge.bias
 
     def spread(self, precision: Floats, weights: Floats) -> Floats:
         """Return the variance of the difference in each pair."""
@@ -96,18 +105,23 @@ class PairLikelihood:
     def terms(self, mean: Floats, spread: Floats, judge: Judge) -> Terms:
         """Return the derivatives; log P(lo < d < hi) is log s(hi - d) + log s(d - lo) + const."""
         low, high = bounds(self.grade, judge)
-        sharp = sharpness(spread)
+        sharp = sharpness(spread, judge)
         d = self.differences(mean, judge)
         below, above = sigmoid(sharp * (high - d)), sigmoid(sharp * (low - d))
         slope = below + above - 1.0
         weights = sharp * (below * (1.0 - below) + above * (1.0 - above))
-        gradient = _scatter(self.first, slope, self._n) - _scatter(self.second, slope, self._n)
-        return Terms(gradient, weights, float(slope.sum()), float(weights.sum()))
+        pull = judge.keen * slope
+        return Terms(
+            _scatter(self.first, pull, self._n) - _scatter(self.second, pull, self._n),
+            judge.keen**2 * weights,
+            float(slope.sum()),
+            float(weights.sum()),
+        )
 
 
-def sharpness(spread: Floats) -> Floats:
+def sharpness(spread: Floats, judge: Judge) -> Floats:
     """Return the factor that smooths a logistic over a difference of variance *spread*."""
-    return np.asarray(1.0 / np.sqrt(1.0 + np.pi / 8.0 * spread))
+    return np.asarray(1.0 / np.sqrt(1.0 + np.pi / 8.0 * (judge.keen**2 * spread)))
 
 
 def bounds(grade: Ints, judge: Judge) -> tuple[Floats, Floats]:
@@ -151,8 +165,8 @@ class ListLikelihood:
 
     def terms(self, mean: Floats, spread: Floats, judge: Judge) -> Terms:
         """Return the derivatives, from suffix sums over the ranks of each list."""
-        sharp = sharpness(spread)
-        force = sharp * (mean[self._item] + judge.bias * self.place)
+        sharp = sharpness(spread, judge)
+        force = sharp * (judge.keen * mean[self._item] + judge.bias * self.place)
         force -= np.where(self._there > 0.0, force, -np.inf).max(0)
         mass = np.exp(np.maximum(force, -300.0)) * self._there
         share = self._stage / np.maximum(_suffix_sums(mass), 1e-300)
@@ -162,8 +176,8 @@ class ListLikelihood:
         seen = _suffix_sums(mass * self.place) * share
         seen_square = _suffix_sums(mass * self.place * self.place) * share
         return Terms(
-            _scatter(self._item.ravel(), slope.ravel(), self._n),
-            weights.ravel(),
+            _scatter(self._item.ravel(), judge.keen * slope.ravel(), self._n),
+            judge.keen**2 * weights.ravel(),
             float((slope * self.place).sum()),
             float((sharp * (seen_square - seen * seen)).sum()),
         )

@@ -1,13 +1,21 @@
 """The posterior over strengths and judge: Newton steps on arrays, joint draws, what they say."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from .evidence import Evidence, Joint, Judges, measured_by_the_keenest
 from .graph import Graph, Precision
-from .likelihood import Bools, Floats, Ints, Judge, Likelihood, PairLikelihood
-from .scale import OBVIOUS, SCALE_GUESS, SILENCE, fit_bias, fit_scale, measure_signal
-from .thresholds import fit_thresholds
+from .likelihood import Bools, Floats, Ints, Judge, Key
+from .scale import (
+    OBVIOUS,
+    SCALE_GUESS,
+    SILENCE,
+    Signal,
+    fit_biases,
+    fit_scale,
+    measure_signal,
+)
 
 CLEAR = 0.5
 """From this predicted tau on nobody need ask whether there is an order at all."""
@@ -26,53 +34,56 @@ CLOSE = 1e-2
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A Gaussian posterior: means and variances of strengths, the judge, the prior's scale.
+    """A Gaussian posterior: means and variances of strengths, the prior's scale, the judges.
 
-    *inflation* is how much larger variances are than the inverse of the precision's diagonal,
-    *tau* the expected Kendall tau of the order of the means.
+    *signal* says whether the outcomes differ between items by more than chance; *inflation* is how
+    much larger variances are than the inverse of the precision's diagonal, *tau* the expected
+    Kendall tau of the order of the means.
     """
 
     mean: Floats
     variance: Floats
-    judge: Judge
     scale: float
     inflation: float
     tau: float
+    judges: dict[Key, Judge] = field(default_factory=dict)
+    signal: Signal = OBVIOUS
 
     @classmethod
     def prior(cls, n: int) -> "Estimate":
         """Return what is believed before the first outcome."""
         spread = np.full(n, SCALE_GUESS**2)
-        return cls(np.zeros(n), spread, Judge(), SCALE_GUESS, 1.2, float(n < 2))
+        return cls(np.zeros(n), spread, SCALE_GUESS, 1.2, float(n < 2))
+
+    @property
+    def judge(self) -> Judge:
+        """What is fitted of the first judge's first kind of question."""
+        return next(iter(self.judges.values()), Judge())
 
 
 def fit(
-    likelihood: Likelihood,
+    evidence: Evidence,
     graph: Graph,
     start: Estimate,
     rng: np.random.Generator,
     present: Bools | None = None,
 ) -> tuple[Estimate, Precision]:
-    """Return the posterior given *likelihood*, and its precision; *start* is where to begin.
+    """Return the posterior given *evidence*, and its precision; *start* is where to begin.
 
     Predicted tau is that of the items *present* (default: all).
-    In a few Newton steps the scale, the judge and the smoothing move along with the strengths.
+    In a few Newton steps the scale, the judges and the smoothing move along with the strengths.
     """
-    clear = start.tau >= CLEAR
-    signal = OBVIOUS if clear else measure_signal(likelihood, graph, start.judge)
-    now = replace(start, scale=signal.start(start.scale))
+    signal = OBVIOUS if start.tau >= CLEAR else measure_signal(evidence, graph, start.judges)
+    now = replace(start, scale=signal.start(start.scale), signal=signal)
     cold = not now.mean.any()
-    spread = likelihood.spread(1.0 / now.variance, np.zeros(graph.edges))
+    spread = evidence.spread(1.0 / now.variance, np.zeros(graph.edges))
     for step in range(COLD_STEPS if cold else WARM_STEPS):
-        now, spread, moved = _step(likelihood, graph, now, spread)
-        if not (cold and step < 3):
-            scale = fit_scale(now.mean, now.variance, now.scale, signal)
-            now = replace(now, scale=scale)
-        if isinstance(likelihood, PairLikelihood) and step < 3:
-            now = replace(now, judge=fit_thresholds(likelihood, now.mean, spread, now.judge))
+        now, spread, moved = _step(evidence, graph, now, spread, fits_scale=not cold or step >= 3)
+        if step < 3:
+            now = replace(now, judges=evidence.fit_thresholds(now.mean, spread, now.judges))
         if moved < CLOSE and step >= (5 if cold else 1):
             break
-    precision = graph.weigh(likelihood.terms(now.mean, spread, now.judge).weights, now.scale**-2)
+    precision = graph.weigh(evidence.terms(now.mean, spread, now.judges).weights, now.scale**-2)
     sample = precision.draws(rng, DRAWS)
     inflation = float(np.mean(sample**2 * precision.diagonal[:, None]))
     variance = np.minimum(inflation / precision.diagonal, now.scale**2)
@@ -82,20 +93,44 @@ def fit(
 
 
 def _step(
-    likelihood: Likelihood, graph: Graph, now: Estimate, spread: Floats
+    evidence: Evidence, graph: Graph, now: Estimate, spread: Floats, *, fits_scale: bool
 ) -> tuple[Estimate, Floats, float]:
-    terms = likelihood.terms(now.mean, spread, now.judge)
-    precision = graph.weigh(terms.weights, now.scale**-2)
-    downhill = terms.gradient - now.mean / now.scale**2
+    joint = evidence.terms(now.mean, spread, now.judges)
+    precision = graph.weigh(joint.weights, now.scale**-2)
+    downhill = joint.gradient - now.mean / now.scale**2
     change = precision.solve(downhill[:, None], tolerance=3e-2)[:, 0]
     change *= min(1.0, 3.0 / max(float(np.abs(change).max(initial=0.0)), 1e-300))
-    judge = fit_bias(terms, now.judge)
+    judges = fit_biases(joint, now.judges)
     mean = now.mean + change
     variance = np.minimum(now.inflation / precision.diagonal, now.scale**2)
     moved = float(np.sqrt(np.mean(change**2))) / max(float(np.std(mean)), SILENCE)
-    moved += abs(judge.bias - now.judge.bias) / (1.0 + abs(judge.bias))
-    now = replace(now, mean=mean, variance=variance, judge=judge)
-    return now, likelihood.spread(1.0 / variance, terms.weights), moved
+    moved += _how_far(now.judges, judges)
+    now = replace(now, mean=mean, variance=variance, judges=judges)
+    spread = evidence.spread(1.0 / variance, joint.weights)
+    if fits_scale:
+        scale = fit_scale(now.mean, now.variance, now.scale, now.signal)
+        now = replace(now, scale=scale)
+        if len(evidence.parts) > 1:
+            judges = evidence.fit_keenness(now.mean, spread, joint, judges)
+            now, unit = _measured(now, judges, joint)
+            spread = unit**2 * spread
+    return now, spread, moved
+
+
+def _measured(now: Estimate, judges: Judges, joint: Joint) -> tuple[Estimate, float]:
+    """Return *now* in units of the noise of the part that says most."""
+    judges, unit = measured_by_the_keenest(joint, judges)
+    mean, variance = unit * now.mean, unit**2 * now.variance
+    return replace(now, mean=mean, variance=variance, scale=unit * now.scale, judges=judges), unit
+
+
+def _how_far(before: Judges, after: Judges) -> float:
+    """Return how far the biases of judges moved, the furthest of all."""
+    moves = [
+        abs(judge.bias - before.get(key, Judge()).bias) / (1.0 + abs(judge.bias))
+        for key, judge in after.items()
+    ]
+    return max(moves, default=0.0)
 
 
 def _expected_tau(mean: Floats, variance: Floats, sample: Floats) -> float:
@@ -141,14 +176,21 @@ def best_chances(sample: Floats) -> Floats:
     return np.asarray(firsts / sample.shape[1], np.float64)
 
 
+def rank_draws(sample: Floats) -> Floats:
+    """Return the rank (1 = best) of each row of *sample* in each draw (column)."""
+    ranks = np.empty(sample.shape)
+    places = np.arange(1.0, len(sample) + 1.0)[:, None]
+    np.put_along_axis(ranks, np.argsort(-sample, axis=0), places, 0)
+    return ranks
+
+
 def rank_intervals(sample: Floats) -> tuple[Floats, Floats]:
     """Return both ends of the 90% interval of the rank of each row of *sample* (1 = best).
 
     Mean rank plus or minus Student's 95% quantile times the deviation over joint draws.
     """
     n, count = sample.shape
-    ranks = np.empty((n, count))
-    np.put_along_axis(ranks, np.argsort(-sample, axis=0), np.arange(1.0, n + 1.0)[:, None], 0)
+    ranks = rank_draws(sample)
     middle = ranks.mean(1)
     from scipy.special import stdtrit
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .evidence import Evidence, Joint, Judges
 from .graph import Graph
-from .likelihood import Floats, Judge, Likelihood, PairLikelihood, Terms
-from .thresholds import fit_thresholds
+from .likelihood import Floats, Judge, Key, Terms
 
 SCALE_GUESS = 1.5
 """The spread of strengths before any outcome; it weighs as much as one item."""
@@ -59,18 +59,22 @@ OBVIOUS = Signal(excess=1.0, noise=0.0)
 """An order so clear that nobody need ask whether there is one."""
 
 
-def measure_signal(likelihood: Likelihood, graph: Graph, judge: Judge) -> Signal:
-    """Return the signal in the outcomes, with the judge fitted as if all items were equal."""
-    equal, certain = np.zeros(graph.n), np.zeros(len(likelihood))
-    terms = likelihood.terms(equal, certain, judge)
+def measure_signal(evidence: Evidence, graph: Graph, judges: Judges) -> Signal:
+    """Return the signal in the outcomes, with the judges fitted as if all items were equal."""
+    equal, certain = np.zeros(graph.n), np.zeros(len(evidence))
+    joint = evidence.terms(equal, certain, judges)
     for _ in range(4):
-        judge = fit_bias(terms, judge)
-        if isinstance(likelihood, PairLikelihood):
-            judge = fit_thresholds(likelihood, equal, certain, judge)
-        terms = likelihood.terms(equal, certain, judge)
-    information = graph.weigh(terms.weights, 0.0).diagonal
-    excess = float(np.sum(terms.gradient**2 - information))
+        judges = fit_biases(joint, judges)
+        judges = evidence.fit_thresholds(equal, certain, judges)
+        joint = evidence.terms(equal, certain, judges)
+    information = graph.weigh(joint.weights, 0.0).diagonal
+    excess = float(np.sum(joint.gradient**2 - information))
     return Signal(excess, float(np.sqrt(2.0 * np.sum(information**2))))
+
+
+def fit_biases(joint: Joint, judges: Judges) -> dict[Key, Judge]:
+    """Return *judges* with the position bias of each part moved by one Newton step."""
+    return {key: fit_bias(terms, judges.get(key, Judge())) for key, terms in joint.parts.items()}
 
 
 def fit_bias(terms: Terms, judge: Judge) -> Judge:

@@ -112,6 +112,44 @@ def match_lists(
     return np.concatenate(rows)
 
 
+def match_all_once(order: Ints, size: int, ledger: Ledger, rng: np.random.Generator) -> Ints:
+    """Hand out lists (rows) of *size* in which every item of *order* is shown, one or two twice."""
+    starts = np.minimum(np.arange(0, len(order), size), len(order) - size)
+    return ledger.note_lists(
+        _shuffle(order[starts[:, None] + np.arange(size)], ledger.balance, rng)
+    )
+
+
+def match_windows(
+    orders: Iterable[Ints],
+    k: int,
+    size: int,
+    ledger: Ledger,
+    count: int,
+    rng: np.random.Generator,
+) -> Ints:
+    """Hand out at most *count* matches of *size*, each about the *k*-th place of one of *orders*.
+
+    Pairs that have met are not matched again, lists only in another order.
+    """
+    rows: list[Ints] = []
+    jitter = max(1, size // 4)
+    for order in orders:
+        middle = k + int(rng.integers(-jitter, jitter + 1))
+        start = min(max(middle - size // 2, 0), len(order) - size)
+        window = order[start : start + size][None, :]
+        if size == 2:
+            one, other = window[:, 0], window[:, 1]
+            if ledger.has_met(one, other)[0]:
+                continue
+            rows.append(np.stack(ledger.hand_out(one, other, rng), 1))
+        else:
+            rows.append(ledger.note_lists(_shuffle(window, ledger.balance, rng)))
+        if len(rows) >= count:
+            break
+    return np.concatenate([np.zeros((0, size), np.int64), *rows])
+
+
 def _neighbours(order: Ints, ledger: Ledger, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Match *order* in blocks of four, each in the first of three ways in which no two have met."""
     start = int(rng.integers(4))

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...actors.bracket import Stopped
+from ...actors.questions import Question
+from .economics import worth
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """After a round: matches asked so far, and Kendall's tau as the posterior predicts it."""
+    """After a round: matches asked so far, and the quality (Kendall's tau) that is predicted."""
 
     asked: int
     tau: float
@@ -19,17 +21,22 @@ class Point:
 class Plan:
     """How a ranking spends: until *target*, within *budget*, or its budget in equal *rounds*.
 
-    *first* is the size of the first adaptive round, *most* the size at which even a weak judge
-    would be done, *window* how many matches must raise predicted tau by `LEAST_GAIN`.
+    *once* asks about every item once; *first* is the size of the first adaptive round, *most* the
+    size at which even a weak judge would be done, *window* how many matches must raise predicted
+    tau by `LEAST_GAIN`.
     """
 
     target: float
     budget: int | None
     rounds: int | None
+    once: int
     first: int
     most: int
     window: int
 
+
+FIRST_ROUND, MOST_MATCHES = 3.0, 200.0
+"""Pairs an item: at first, and at most (a judge right on 65% of random pairs needs about that)."""
 
 LEAST_GAIN = 0.003
 WEAK = 0.3
@@ -37,6 +44,22 @@ WEAK = 0.3
 
 EARLY_SHARE = 0.6
 """Of what seems missing, this share is asked while the forecast is still far away."""
+
+
+def plan_of(
+    n: int, question: Question, target: float, budget: int | None, rounds: int | None
+) -> Plan:
+    """Return how a ranking of *n* items spends, asking *question*."""
+    pairs = n / pairs_worth(question)
+    first = max(1, round(FIRST_ROUND * pairs))
+    most = max(1, round(MOST_MATCHES * pairs))
+    once = max(1, -(-n // max(question.size, 2)))
+    return Plan(target, budget, rounds, once, first, most, window=max(16, n // 4))
+
+
+def pairs_worth(question: Question) -> float:
+    """Return how many pairs a list is worth; graded ones are planned as if they were plain."""
+    return worth(question) if question.kind == "list" else 1.0
 
 
 def decide(plan: Plan, history: Sequence[Point], asked: int) -> Stopped | None:
@@ -71,7 +94,7 @@ def round_size(plan: Plan, history: Sequence[Point], asked: int) -> int:
     left = (plan.most if plan.budget is None else plan.budget) - asked
     if plan.rounds is not None and plan.budget is not None:
         return min(left, max(1, plan.budget * (len(history) + 1) // plan.rounds - asked))
-    if not history:
+    if not history or not history[-1].asked:
         return min(left, plan.first)
     known = history[-1].asked
     missing = expected_calls(plan, history) - asked
@@ -87,7 +110,7 @@ def expected_calls(plan: Plan, history: Sequence[Point]) -> int:
     tau = 2/pi asin sqrt(1 - x) for a share x of the spread still unknown; 1/x grows linearly with
     the matches asked (information adds up), from the last round's slope.
     """
-    if not history:
+    if not history or not history[-1].asked:
         return plan.first
     known = [_information(point.tau) for point in history]
     asked = [point.asked for point in history]

@@ -1,5 +1,7 @@
 """The thresholds of grades: how near is a tie, how far is 'much more'."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from .likelihood import FAR, Floats, Ints, Judge, PairLikelihood, bounds, sharpness, sigmoid
@@ -17,18 +19,18 @@ def fit_thresholds(likelihood: PairLikelihood, mean: Floats, spread: Floats, jud
     grade = likelihood.grade[part]
     ties, much = bool((grade == 0).any()), bool((np.abs(grade) == 2).any())
     if not ties and not much:
-        return Judge(judge.bias)
+        return replace(judge, tie=0.0, much=FAR)
     tie = (judge.tie or 0.3) if ties else 0.0
     far = (judge.much if judge.much < FAR else 2.0) if much else FAR
-    sharp = sharpness(spread[part])
+    sharp = sharpness(spread[part], judge)
     d = likelihood.differences(mean, judge)[part]
-    trial = Judge(judge.bias, tie, far)
+    trial = replace(judge, tie=tie, much=far)
     gradient, information = _derivatives(grade, d, sharp, trial)
     if ties:
         tie *= float(np.exp(np.clip(gradient[0] * tie / (information[0] * tie**2 + 1), -0.5, 0.5)))
     if much:
         far *= float(np.exp(np.clip(gradient[1] * far / (information[1] * far**2 + 1), -0.5, 0.5)))
-    return Judge(judge.bias, tie, max(far, tie + 0.05) if much else FAR)
+    return replace(judge, tie=tie, much=max(far, tie + 0.05) if much else FAR)
 
 
 def _derivatives(grade: Ints, d: Floats, sharp: Floats, judge: Judge) -> tuple[Floats, Floats]:

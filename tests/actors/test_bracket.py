@@ -22,6 +22,7 @@ from commedia.actors.bracket import (
     Standing,
 )
 from commedia.actors.clock import ManualClock
+from commedia.actors.questions import Question
 from commedia.actors.tables import (
     CLOSED,
     INPUT,
@@ -37,6 +38,9 @@ from commedia.actors.tables import (
     batch,
     stamp,
 )
+from commedia.supervisor.judging import matches_of
+
+ASKED = {"task": "pair", "judge": 0, "criterion": 0}
 
 
 class Ledger:
@@ -48,7 +52,8 @@ class Ledger:
 
     def next_matches(self, limit: int | None = None) -> pa.RecordBatch:
         self.told.append(("limit", limit))
-        return pa.record_batch([pa.array([[0, 1], [2, 0]], MATCHES[0].type)], schema=MATCHES)
+        shown = pa.array([[0, 1], [2, 0]], MATCHES.field("shown").type)
+        return matches_of(shown, Question("pair"))
 
     def prepare(self) -> None:
         self.threads.add(threading.get_ident())
@@ -105,7 +110,7 @@ def test_a_round_is_handed_out_as_the_programs_own() -> None:
     assert isinstance(reply.body, Matches)
     assert reply.batch().schema.equals(MATCHES_SENT)
     assert reply.batch().to_pylist() == [
-        {"shown": shown, "_integrity": TRUSTED, "_provenance": PROGRAM}
+        {"shown": shown, **ASKED, "_integrity": TRUSTED, "_provenance": PROGRAM}
         for shown in ([0, 1], [2, 0])
     ]
     assert ranking.told == [("limit", 7)]
@@ -113,20 +118,21 @@ def test_a_round_is_handed_out_as_the_programs_own() -> None:
 
 def test_outcomes_reach_the_ranking_without_their_labels() -> None:
     ranking = Ledger()
-    columns = {"shown": [[0, 1]], "status": ["ok"], "grade": [-1]}
+    columns = {"shown": [[0, 1]], **ASKED, "status": ["ok"], "grade": [-1]}
     sent = batch(OUTCOMES_SENT, columns, rows=1, integrity=CLOSED, provenance=PROGRAM)
     [reply] = replies_of(ranking, (Record(), sent))
 
-    assert ranking.told == [[{"shown": [0, 1], "status": "ok", "grade": -1, "order": None}]]
+    [[told]] = ranking.told
+    assert told == {"shown": [0, 1], **ASKED, "status": "ok", "grade": -1, "order": None}
     assert reply.body == Recorded(progress=ranking.progress())
 
 
 def test_a_bracket_never_holds_a_text() -> None:
     """Whatever else a table carries stays outside."""
     ranking = Ledger()
-    columns = {"shown": [[0, 1]], "status": ["ok"]}
+    columns = {"shown": [[0, 1]], **ASKED, "status": ["ok"]}
     sent = batch(OUTCOMES, columns, rows=1, integrity=CLOSED, provenance=PROGRAM)
-    with_text = pa.record_batch({**sent.to_pydict(), "text": ["a secret"]})
+    with_text = sent.append_column("text", pa.array(["a secret"]))
     replies_of(ranking, (Record(), stamp(with_text, integrity=UNTRUSTED, provenance=INPUT)))
 
     assert "secret" not in str(ranking.told)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commedia.actors.errors import InvalidBatchError
+from commedia.actors.questions import Question
 from commedia.actors.tables import (
     ANSWERS,
     CLOSED,
@@ -34,6 +35,7 @@ from commedia.actors.tables import (
     stamp,
     words,
 )
+from commedia.supervisor.judging import matches_of
 
 SCHEMAS = {
     "requests": REQUESTS,
@@ -175,7 +177,8 @@ def test_a_stream_of_no_batch_or_two_is_refused(count: int) -> None:
 def test_too_large_a_table_is_refused_packed_or_unpacked() -> None:
     """A compressed table counts as what it becomes."""
     row = pa.array([[1] * 100_000], MATCHES.field("shown").type)
-    zeros = stamp(pa.record_batch([row], schema=MATCHES), integrity=TRUSTED, provenance=PROGRAM)
+    match = matches_of(row, Question("list", 50))
+    zeros = stamp(match, integrity=TRUSTED, provenance=PROGRAM)
     sink = pa.BufferOutputStream()
     packed = pa.ipc.IpcWriteOptions(compression="zstd")
     with pa.ipc.new_stream(sink, MATCHES_SENT, options=packed) as writer:
@@ -285,13 +288,11 @@ def test_replaced_columns_leave_labels_alone() -> None:
 
 
 def test_bare_rows_are_the_columns_of_a_schema_and_no_more() -> None:
-    matches = stamp(
-        pa.record_batch({"note": ["x"], "shown": [[3, 1]]}), integrity=TRUSTED, provenance=PROGRAM
-    )
+    match = matches_of(pa.array([[3, 1]], pa.list_(pa.int32())), Question("pair"))
+    noted = match.append_column("note", pa.array(["x"]))
+    matches = stamp(noted, integrity=TRUSTED, provenance=PROGRAM)
 
-    assert bare(matches, MATCHES).equals(
-        pa.record_batch([pa.array([[3, 1]], pa.list_(pa.int32()))], schema=MATCHES)
-    )
+    assert bare(matches, MATCHES).equals(match)
 
 
 def test_a_scalar_fills_its_column_and_a_missing_column_is_null() -> None:

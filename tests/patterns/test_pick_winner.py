@@ -71,7 +71,7 @@ def test_chances_of_being_the_best_are_shares_of_one_and_mostly_honest() -> None
             return (np.sign(gap) * (1 + (np.abs(gap) > 2))).astype(np.int8)
 
         while (matches := ranking.next_matches()).num_rows:
-            ranking.record(judged(matches, question, answer))
+            ranking.record(judged(matches, answer))
         standing = ranking.standing()
         assert sum(standing.column("p_best").to_pylist()) == pytest.approx(1)
         said.append(standing.column("p_best")[0].as_py())

@@ -23,7 +23,7 @@ def outcomes(matches: pa.RecordBatch) -> pa.RecordBatch:
     shown = matches.column("shown").to_pylist()
     grades = [int(np.sign(a - b)) for a, b in shown]
     nothing = [None] * len(shown)
-    columns = [matches.column("shown"), ["ok"] * len(shown), grades, nothing]
+    columns = [*matches.columns, ["ok"] * len(shown), grades, nothing]
     arrays = [pa.array(c, f.type) for c, f in zip(columns, OUTCOMES, strict=True)]
     return pa.record_batch(arrays, schema=OUTCOMES)
 

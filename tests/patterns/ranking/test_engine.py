@@ -39,11 +39,11 @@ def run(
     """Play *ranking* to its end, losing the answers that *fails* says; return the outcomes."""
     rounds: list[pa.RecordBatch] = []
     while len(rounds) < most_rounds and (matches := ranking.next_matches()).num_rows:
-        outcomes = judged(matches, question, answer)
+        outcomes = judged(matches, answer)
         lost = fails(np.array(matches.column("shown").to_pylist()))
         kept = pa.array(np.arange(len(lost)), pa.int32(), mask=lost)
         columns = [
-            outcomes.column("shown"),
+            *(outcomes.column(name) for name in MATCHES.names),
             pa.array(np.where(lost, "timeout", "ok"), pa.string()),
             outcomes.column("grade").take(kept),
             outcomes.column("order").take(kept),
@@ -66,7 +66,7 @@ def test_a_ranking_stops_just_past_its_target_with_honest_intervals(text: str) -
     for seed in range(4):
         utility, answer = judge(150, seed)
         ranking = PosteriorRanking(150, question, target=0.85, seed=seed)
-        trials.append(play(ranking, question, answer, utility))
+        trials.append(play(ranking, answer, utility))
 
     assert {trial.stopped for trial in trials} == {"target"}
     assert all(0.85 <= trial.predicted < 0.88 for trial in trials)
@@ -108,7 +108,7 @@ def test_looking_at_a_ranking_changes_nothing() -> None:
     watched, alone = (PosteriorRanking(40, question, target=0.8) for _ in range(2))
     while (matches := watched.next_matches()).num_rows:
         half = matches.num_rows // 2
-        outcomes = judged(matches, question, answer)
+        outcomes = judged(matches, answer)
         watched.record(outcomes.slice(0, half))
         watched.progress(), watched.standing(), watched.diagnosis()
         watched.record(outcomes.slice(half))
@@ -236,8 +236,9 @@ def test_many_outcomes_in_a_row_without_an_answer_end_it(text: str) -> None:
     ranking = PosteriorRanking(60, question)
 
     matches = ranking.next_matches(50)
-    outcomes = judged(matches, question, answer)
-    lost = [matches.column(0), pa.array(["refused"] * matches.num_rows), *outcomes.columns[2:]]
+    outcomes = judged(matches, answer)
+    refused = pa.array(["refused"] * matches.num_rows)
+    lost = [*matches.columns, refused, *outcomes.select(["grade", "order"]).columns]
     for _ in range(-(-SILENT_CALLS // matches.num_rows)):
         ranking.record(pa.record_batch(lost, schema=OUTCOMES))
 

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
+from commedia.actors.questions import Kind
+from commedia.patterns.ranking.evidence import Evidence
 from commedia.patterns.ranking.graph import Graph
 from commedia.patterns.ranking.likelihood import (
     FAR,
@@ -39,12 +41,17 @@ def lists(n: int, count: int, size: int, rng: np.random.Generator, slope: float)
     return ListLikelihood(n, ranked.T, np.full(count, size), where.T)
 
 
+def evidence_of(likelihood: Likelihood) -> Evidence:
+    kind: Kind = "list" if isinstance(likelihood, ListLikelihood) else "graded"
+    return Evidence({(0, kind): likelihood})
+
+
 def fitted(likelihood: Likelihood, n: int) -> Estimate:
     """Fit again and again, as rounds do, until nothing moves."""
     graph = Graph(n, *likelihood.edges())
     estimate = Estimate.prior(n)
     for _ in range(20):
-        estimate, _ = fit(likelihood, graph, estimate, np.random.default_rng(0))
+        estimate, _ = fit(evidence_of(likelihood), graph, estimate, np.random.default_rng(0))
     return estimate
 
 
@@ -142,7 +149,7 @@ def test_unranked_items_of_a_list_share_the_last_place() -> None:
     ranked = np.array([[0], [1], [2], [3]])
     likelihood = ListLikelihood(4, ranked, np.array([2]), places(4)[:, None])
     estimate, _ = fit(
-        likelihood,
+        evidence_of(likelihood),
         Graph(4, *likelihood.edges()),
         Estimate.prior(4),
         np.random.default_rng(7),
@@ -155,7 +162,8 @@ def test_unranked_items_of_a_list_share_the_last_place() -> None:
 def test_rank_intervals_are_ranks_and_contain_the_mean_rank() -> None:
     likelihood = pairs(50, 600, np.random.default_rng(8), Judge())
     graph = Graph(50, *likelihood.edges())
-    estimate, precision = fit(likelihood, graph, Estimate.prior(50), np.random.default_rng(0))
+    start, rng = Estimate.prior(50), np.random.default_rng(0)
+    estimate, precision = fit(evidence_of(likelihood), graph, start, rng)
 
     sample = draw(estimate, precision, np.arange(50), np.random.default_rng(1), 24)
     low, high = rank_intervals(sample)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from commedia.patterns.ranking.evidence import Evidence
 from commedia.patterns.ranking.graph import Graph
-from commedia.patterns.ranking.likelihood import Judge, PairLikelihood
+from commedia.patterns.ranking.likelihood import PairLikelihood
 from commedia.patterns.ranking.scale import (
     OBVIOUS,
     SCALE_GUESS,
@@ -23,7 +24,7 @@ def signal_of(scale: float, bias: float, *, n: int = 200, each: int = 10, seed: 
     second = (first + rng.integers(1, n, len(first))) % n
     gap = strength[first] - strength[second] + bias + rng.logistic(size=len(first))
     likelihood = PairLikelihood(n, first, second, np.where(gap > 0, 1, -1))
-    return measure_signal(likelihood, Graph(n, first, second), Judge())
+    return measure_signal(Evidence({(0, "pair"): likelihood}), Graph(n, first, second), {})
 
 
 @pytest.mark.parametrize("bias", [0.0, 0.8, 3.0])

@@ -50,7 +50,7 @@ def test_matches_are_of_distinct_present_items(
             assert set(row) <= set(range(n)) - gone
         assert matches.num_rows <= limit
         if matches.num_rows:
-            ranking.record(judged(matches, question, any_answer))
+            ranking.record(judged(matches, any_answer))
 
     standing = ranking.standing()
     assert sorted(standing.column("item").to_pylist()) == sorted(set(range(n)) - gone)

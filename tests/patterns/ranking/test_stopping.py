@@ -13,7 +13,7 @@ from commedia.patterns.ranking.stopping import (
     round_size,
 )
 
-PLAN = Plan(target=0.9, budget=None, rounds=None, first=3000, most=200_000, window=250)
+PLAN = Plan(target=0.9, budget=None, rounds=None, once=500, first=3000, most=200_000, window=250)
 
 
 def stop(plan: Plan, history: list[Point]) -> Stopped | None:
