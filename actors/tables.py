@@ -137,10 +137,11 @@ STANDING: Final = pa.schema(
         pa.field("rank_high", pa.float64(), nullable=False),
         pa.field("comparisons", pa.int32(), nullable=False),
         pa.field("p_best", pa.float64(), nullable=False),
+        pa.field("scores", pa.list_(pa.float64())),
     ]
 )
 """The ranking so far, best first: posterior mean, 90% interval of the rank (1 = best), matches, and
-the chance of being the best of all."""
+the chance of being the best of all; *scores* by each criterion, where there are several."""
 
 MATCHES_SENT: Final = labelled(MATCHES)
 OUTCOMES_SENT: Final = labelled(OUTCOMES)

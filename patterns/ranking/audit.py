@@ -1,15 +1,21 @@
 """Can a judge be trusted with a question: does it flip, do its grades mean what they say?"""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
-from .likelihood import Floats, Ints, PairLikelihood
+from .evidence import Evidence
+from .graph import Graph
+from .likelihood import Bools, Floats, Ints, PairLikelihood
+from .log import Log, Records
+from .posterior import Estimate, fit
 
 ENOUGH_GRADES = 150
 """Graded answers from which it is told whether they follow the strength of the preference."""
+
+AUDITED = 20_000
+"""Among so many graded answers at most it is tested whether grades follow the strengths."""
 
 CLEAR_RELATION = 2.5
 """A slope of so many standard errors is no chance; honest grades of a pilot have about six."""
@@ -32,10 +38,18 @@ class Swaps:
         """Return what is known while nothing was asked again."""
         return cls({})
 
-    def expect(self, shown: Ints, said: Mapping[tuple[int, int], int]) -> None:
-        """Take note that the pairs *shown* are asked again; *said* is what was said of each."""
-        for first, second in shown.tolist():
-            self.waiting[first, second] = -said[second, first]
+    def choose(
+        self, known: Records | None, present: Bools, count: int, rng: np.random.Generator
+    ) -> Ints:
+        """Return at most *count* of the *known* pairs, to be asked again in the other order."""
+        if known is None or count < 1:
+            return np.zeros((0, 2), np.int64)
+        first, second, grade = known.pairs(present)
+        rows = rng.permutation(len(first))[:count]
+        shown = np.stack([second[rows], first[rows]], 1)
+        for pair, said in zip(shown.tolist(), (-grade[rows]).tolist(), strict=True):
+            self.waiting[pair[0], pair[1]] = said
+        return shown
 
     def take(self, outcomes: pa.RecordBatch) -> pa.RecordBatch:
         """Count the answers about pairs that were asked again; return all other *outcomes*."""
@@ -74,6 +88,7 @@ class Honesty:
 
     count: int = 0
     z: float = 0.0
+    tested: int = 0
 
     @classmethod
     def of(cls, part: PairLikelihood, mean: Floats) -> "Honesty":
@@ -91,3 +106,20 @@ class Honesty:
     def is_in_doubt(self) -> bool:
         """Whether there are answers enough to see a relation, and there is none."""
         return self.count >= ENOUGH_GRADES and self.z < CLEAR_RELATION
+
+    def renewed(self, log: Log, n: int, rng: np.random.Generator) -> "Honesty":
+        """Return what is known of the first judge's grades after more answers came into *log*."""
+        known = log.parts.get((0, "graded"))
+        if known is None or not self.tested < len(known) <= AUDITED:
+            return self
+        first, second, grade = known.pairs(log.present)
+        plain = Evidence({(0, "pair"): PairLikelihood(n, first, second, np.sign(grade))})
+        by_winner, _ = fit(plain, Graph(n, first, second), Estimate.prior(n), rng)
+        found = Honesty.of(PairLikelihood(n, first, second, grade), by_winner.mean)
+        return replace(found, tested=len(known))
+
+
+def in_pilot(n: int, seed: int, among: int) -> Bools:
+    """Return which of *n* items take part in a pilot *among* so many."""
+    chosen = np.random.default_rng([seed, *b"pilot"]).permutation(n)[:among]
+    return np.isin(np.arange(n), chosen)

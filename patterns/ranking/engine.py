@@ -11,12 +11,11 @@ from ...actors.bracket import Progress, Stopped
 from ...actors.errors import UsageError
 from ...actors.questions import Question
 from ...actors.tables import STANDING
-from .audit import Honesty, Swaps
+from .audit import Honesty, Swaps, in_pilot
 from .economics import Traits, worth
 from .evidence import Evidence
 from .graph import Graph, Precision
 from .likelihood import (
-    Bools,
     Floats,
     Ints,
     Key,
@@ -25,7 +24,7 @@ from .likelihood import (
     PairLikelihood,
 )
 from .log import Log
-from .matches import Matches
+from .matches import Matches, dealt
 from .objective import Objective, View, WholeOrder
 from .policy import Always, Known, Policy, Step
 from .posterior import (
@@ -39,15 +38,19 @@ from .posterior import (
     rank_intervals,
 )
 from .schedule import Ledger
-from .stopping import FIRST_ROUND, MOST_MATCHES, WEAK, Point, decide, pairs_worth, plan_of
+from .stopping import MOST_MATCHES, WEAK, Point, decide, pairs_worth, plan_of
 
 NO_INFORMATION: Final = (
     "this judge carries no information about the quality: its answers do not depend on the texts "
     "enough to rank them, so do not trust this order"
 )
 TOO_FEW: Final = "there are too few answers to tell whether this judge knows anything"
-AUDITED: Final = 20_000
-"""Among so many graded answers at most it is tested whether grades follow the strengths."""
+FIRST_OF_NEW: Final = 12.0
+"""Pairs a new item in the first round, where earlier outcomes tell of the others."""
+
+TWICE_STOPPED: Final = 0.003
+"""The earlier outcomes ended when they looked good enough; to stop on them again is so optimistic
+(measured, simulated)."""
 
 ENOUGH: Final = 20
 """Answers from which a judge without information is told from bad luck."""
@@ -65,6 +68,16 @@ class Diagnosis:
     position_bias: float
     tie: float
     much: float
+
+
+@dataclass(frozen=True, slots=True)
+class Strengths:
+    """A posterior of some items: means, variances, joint draws (columns), and the prior's scale."""
+
+    mean: Floats
+    variance: Floats
+    sample: Floats
+    scale: float
 
 
 class PosteriorRanking:
@@ -103,7 +116,6 @@ class PosteriorRanking:
             self._plan = replace(self._plan, window=self._plan.most)
         self._log, self._ledger = Log(n), Ledger(n)
         self._swaps, self._honesty = Swaps.none(), Honesty()
-        self._tested = 0
         self._start = self._now = Estimate.prior(n)
         self._precision: Precision | None = None
         self._version = self._round = self._asked = 0
@@ -117,7 +129,7 @@ class PosteriorRanking:
     def next_matches(self, limit: int | None = None) -> pa.RecordBatch:
         """Return the next round (MATCHES), at most *limit* matches; no rows once it has stopped."""
         self._settle()
-        round = Matches()
+        matches = Matches()
         left = self._left(limit)
         if not self._stopped() and left > 0:
             steps = self._policy.steps(self._known())
@@ -125,13 +137,13 @@ class PosteriorRanking:
             self._measure_by(self._policy.main)
             self._is_pilot = any(step.calls is not None for step in steps)
             for step in steps:
-                self._add(round, step, left - len(round))
-            if steps and not len(round):
+                self._add(matches, step, left - len(matches))
+            if steps and not len(matches):
                 self._ended = "data"
-        self._round += len(round) > 0
-        self._asked += len(round)
+        self._round += len(matches) > 0
+        self._asked += len(matches)
         self._start = self._now
-        return round.batch()
+        return matches.batch()
 
     def prepare(self) -> None:
         """Import what the estimate needs: it takes a quarter of a second."""
@@ -157,9 +169,10 @@ class PosteriorRanking:
         columns = (items, score, low, high, self._log.answered[items], first)
         arrays = [
             pa.array(column[best], field.type)
-            for column, field in zip(columns, STANDING, strict=True)
+            for column, field in zip(columns, list(STANDING)[: len(columns)], strict=True)
         ]
-        return pa.record_batch(arrays, schema=STANDING)
+        scores = pa.nulls(len(items), STANDING.field("scores").type)
+        return pa.record_batch([*arrays, scores], schema=STANDING)
 
     def progress(self) -> Progress:
         """Return where the ranking stands."""
@@ -188,6 +201,24 @@ class PosteriorRanking:
         """Return what a pilot found of the judge; None where there was none."""
         found: Traits | None = getattr(self._policy, "found", None)
         return found
+
+    def items(self) -> Ints:
+        """Return the items that take part."""
+        return np.flatnonzero(self._log.present)
+
+    def comparisons(self, items: Ints) -> Ints:
+        """Return how many answered matches showed each of *items*."""
+        return self._log.answered[items]
+
+    def strengths(self, items: Ints, draws: int = 1) -> Strengths:
+        """Return what is believed of the strengths of *items*, and *draws* of them."""
+        self._settle()
+        now = self._now
+        if self._precision is None:
+            sample = now.scale * self._random("strengths").standard_normal((len(items), draws))
+        else:
+            sample = draw(now, self._precision, items, self._random("strengths"), draws)
+        return Strengths(now.mean[items], now.variance[items], sample, now.scale)
 
     def quarantined(self) -> list[int]:
         """Return the items that are no longer scheduled because their matches keep failing."""
@@ -243,7 +274,8 @@ class PosteriorRanking:
         """Fit what was recorded since the last fit, from the estimate at the round's start."""
         if self._version == self._log.version:
             return
-        self._test_grades()
+        if self._policy.audits:
+            self._honesty = self._honesty.renewed(self._log, self._n, self._random("audit"))
         evidence = Evidence(self._parts())
         graph = Graph(self._n, *evidence.edges())
         self._now, self._precision = fit(
@@ -281,58 +313,29 @@ class PosteriorRanking:
                 found[key] = PairLikelihood(self._n, first, second, grade)
         return found
 
-    def _test_grades(self) -> None:
-        """Find out whether grades follow the strengths, where the policy wants to know."""
-        known = self._log.parts.get((0, "graded"))
-        if known is None or not self._policy.audits or not self._tested < len(known) <= AUDITED:
-            return
-        first, second, grade = known.pairs(self._log.present)
-        plain = PairLikelihood(self._n, first, second, np.sign(grade))
-        graph, rng = Graph(self._n, first, second), self._random("audit")
-        by_winner, _ = fit(Evidence({(0, "pair"): plain}), graph, Estimate.prior(self._n), rng)
-        part = PairLikelihood(self._n, first, second, grade)
-        self._honesty = Honesty.of(part, by_winner.mean)
-        self._tested = len(known)
-
     def _left(self, limit: int | None) -> int:
         """Return how many matches may be handed out."""
         most = int(MOST_MATCHES * self._n) if limit is None else limit
         return most if self._plan.budget is None else min(most, self._plan.budget - self._asked)
 
-    def _add(self, round: Matches, step: Step, left: int) -> None:
+    def _add(self, matches: Matches, step: Step, left: int) -> None:
         """Hand out the matches of one *step*, at most *left*."""
         there = self._log.present & ~self._log.keeps_failing()
         if step.among is not None:
-            there &= self._is_in_pilot(step.among)
+            there &= in_pilot(self._n, self._seed, step.among)
         items = np.flatnonzero(there)
         if len(items) < 2 or left < 1:
             return
         count = min(left, self._count() if step.calls is None else step.calls)
-        view = self._view(items, f"matches {len(round)}" if len(round) else "matches")
+        view = self._view(items, f"matches {len(matches)}" if len(matches) else "matches")
         shown = self._objective.choose(view, self._asked_as(step.question), count)
-        round.add(shown, step.question, _dealt(len(shown), step.shares))
+        matches.add(shown, step.question, dealt(len(shown), step.shares))
         self._units += len(shown) * self._in_main(step.question)
         if step.swapped:
-            self._ask_again(round, step, min(step.swapped, left - len(shown)), view.rng)
-
-    def _ask_again(self, round: Matches, step: Step, count: int, rng: np.random.Generator) -> None:
-        """Hand out *count* pairs that are answered already, in the other order."""
-        known = self._log.parts.get((0, step.question.kind))
-        if known is None or count < 1:
-            return
-        first, second, grade = known.pairs(self._log.present)
-        rows = rng.permutation(len(first))[:count]
-        said = dict(
-            zip(zip(first.tolist(), second.tolist(), strict=True), grade.tolist(), strict=True)
-        )
-        shown = np.stack([second[rows], first[rows]], 1)
-        self._swaps.expect(shown, said)
-        round.add(shown, step.question)
-
-    def _is_in_pilot(self, among: int) -> Bools:
-        """Return which items take part in a pilot *among* so many."""
-        chosen = np.random.default_rng([self._seed, *b"pilot"]).permutation(self._n)[:among]
-        return np.isin(np.arange(self._n), chosen)
+            known = self._log.parts.get((0, step.question.kind))
+            count = min(step.swapped, left - len(shown))
+            again = self._swaps.choose(known, self._log.present, count, view.rng)
+            matches.add(again, step.question)
 
     def _count(self) -> int:
         """Return how many matches the next round should have."""
@@ -377,12 +380,7 @@ class PosteriorRanking:
         self._settle()
         new = int(np.count_nonzero(self._log.answered == 0))
         worth_pairs = pairs_worth(self._asked_as(self._main))
-        self._plan = replace(self._plan, first=max(16, round(FIRST_ROUND * new / worth_pairs)))
+        opening = max(16, round(FIRST_OF_NEW * new / worth_pairs))
+        self._plan = replace(self._plan, first=opening, target=self._plan.target + TWICE_STOPPED)
         self._history = [Point(0, self._quality())]
         self._start = self._now
-
-
-def _dealt(count: int, shares: tuple[float, ...]) -> Ints:
-    """Return a judge for each of *count* matches, in proportion to their *shares*."""
-    ends = np.rint(np.cumsum(shares) / sum(shares) * count)
-    return np.searchsorted(ends, np.arange(count), side="right").astype(np.int64)

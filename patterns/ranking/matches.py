@@ -1,11 +1,19 @@
 """A round of matches under way: of any width, several questions and judges, as one table."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
 from ...actors.questions import Question
 from ...actors.tables import MATCHES
 from .likelihood import Ints
+
+
+def dealt(count: int, shares: Sequence[float]) -> Ints:
+    """Return a judge for each of *count* matches, in proportion to their *shares*."""
+    ends = np.rint(np.cumsum(shares) / sum(shares) * count)
+    return np.searchsorted(ends, np.arange(count), side="right").astype(np.int64)
 
 
 class Matches:

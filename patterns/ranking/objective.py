@@ -27,9 +27,16 @@ BOLDNESS: Final = 0.5
 NEED: Final = 2.0
 """An item is asked about in proportion to its variance to this power, where some know more."""
 
+UNKNOWN: Final = 0.98
+"""Variances are compared with that of the items of which least is known."""
+
 LEAST_NEED: Final = 0.05
 LEAST_FOCUS: Final = 0.2
 DRAWS: Final = 64
+DARING: Final = 1.3
+"""Who might be among the best is looked for so much more boldly than the posterior has it: of 1,
+1.3 and 1.6 this takes the fewest calls (453, 371, 376; simulated)."""
+
 DEAD: Final = 0.02
 """So much of the best few's chances may lie with items that are not asked about any more."""
 
@@ -120,7 +127,7 @@ class WholeOrder:
         now, items, wanted = view.now, view.items, np.ones(len(view.items))
         if self.is_uneven:
             variance = now.variance[items]
-            need = (variance / np.quantile(variance, 0.9)) ** NEED
+            need = (variance / np.quantile(variance, UNKNOWN)) ** NEED
             wanted *= np.clip(need, LEAST_NEED, 1.0)
         if self.focus is not None and view.precision is not None:
             chance = top_chances(view, max(1, round(self.focus * len(items))))
@@ -170,7 +177,7 @@ class Best:
         doubtful = np.argsort(chance, kind="stable")
         dead = int(np.searchsorted(np.cumsum(chance[doubtful]), DEAD * self.k))
         alive = np.sort(doubtful[min(dead, len(doubtful) - max(size, 2 * self.k)) :])
-        orders = (view.items[alive[np.argsort(-each[alive])]] for each in _cycled(sample, count))
+        orders = (view.items[alive[np.argsort(-each[alive])]] for each in _bolder(sample, count))
         return match_windows(orders, self.k, size, view.ledger, count, view.rng)
 
 
@@ -191,6 +198,8 @@ def _chances(view: View, sample: Floats, k: int) -> Floats:
     return chance * (k / max(float(chance.sum()), 1e-9))
 
 
-def _cycled(sample: Floats, count: int) -> Iterator[Floats]:
+def _bolder(sample: Floats, count: int) -> Iterator[Floats]:
+    """Yield the draws (columns) one after the other, each further from their mean."""
+    middle = sample.mean(1)
     for number in range(4 * count):
-        yield sample[:, number % sample.shape[1]]
+        yield middle + DARING * (sample[:, number % sample.shape[1]] - middle)

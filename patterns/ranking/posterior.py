@@ -88,7 +88,7 @@ def fit(
     inflation = float(np.mean(sample**2 * precision.diagonal[:, None]))
     variance = np.minimum(inflation / precision.diagonal, now.scale**2)
     items = slice(None) if present is None else present
-    tau = _expected_tau(now.mean[items], 1.0 / precision.diagonal[items], sample[items])
+    tau = expected_tau(now.mean[items], 1.0 / precision.diagonal[items], sample[items])
     return replace(now, inflation=inflation, variance=variance, tau=tau), precision
 
 
@@ -133,7 +133,7 @@ def _how_far(before: Judges, after: Judges) -> float:
     return max(moves, default=0.0)
 
 
-def _expected_tau(mean: Floats, variance: Floats, sample: Floats) -> float:
+def expected_tau(mean: Floats, variance: Floats, sample: Floats) -> float:
     """Return the expected Kendall tau between the order of *mean* and the judge's consensus.
 
     Averaged by lag in the order, on lags that grow geometrically; draws (*sample*) say by how much

@@ -1,0 +1,110 @@
+"""What a user wants of a ranking, and the ranking that does it."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import pyarrow as pa
+
+from ...actors.bracket import Ranking
+from ...actors.errors import UsageError
+from ...actors.questions import Question
+from .criteria import UNREACHED, CriteriaRanking
+from .economics import Prices, Traits
+from .engine import PosteriorRanking
+from .objective import Best, Objective, WholeOrder
+from .policy import LIST, SMALL, Always, Panel, Planner, Policy
+
+AUTO: Final = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """How a table is to be ranked.
+
+    *ask* is a Question's text, or `auto`; *top* looks for the best few alone, in fewer and wider
+    rounds where *is_wide*; *focus* is the share of the order, from its top, that matters most.
+    *weights* are those of the criteria, *judges* the names of the panel; *traits* is what is known
+    of the judge, *keeps_judge* asks on one that seems to know nothing. *earlier* outcomes (schema
+    OUTCOMES) count as known.
+    """
+
+    ask: str = AUTO
+    target: float = 0.90
+    seed: int = 0
+    top: int | None = None
+    is_wide: bool = False
+    focus: float | None = None
+    weights: tuple[float, ...] = (1.0,)
+    judges: tuple[str, ...] = ("",)
+    keeps_judge: bool = False
+    traits: Traits | None = None
+    earlier: pa.RecordBatch | None = field(default=None, compare=False)
+
+    def check(self) -> None:
+        """Raise UsageError where the parts do not go together."""
+        if not 0.0 < self.target < 1.0:
+            raise UsageError(f"target {self.target:g} is not between 0 and 1")
+        if self.ask != AUTO and Question.parse(self.ask).kind == "score":
+            raise UsageError("scores by themselves rank by another method: --method pointwise")
+        if self.top is not None and self.top < 1:
+            raise UsageError(f"the best {self.top} are none; --top takes 1 or more")
+        if self.top is not None and (self.focus is not None or len(self.weights) > 1):
+            raise UsageError("--top goes with neither --focus nor a rubric of several criteria")
+        if self.is_wide and self.top is None:
+            raise UsageError("--wide is for --top alone")
+        if self.focus is not None and not 0.0 < self.focus < 1.0:
+            raise UsageError(f"focus {self.focus:g} is not between 0 and 1")
+        if self.earlier is not None and (self.top is not None or len(self.weights) > 1):
+            raise UsageError("--since goes with neither --top nor a rubric of several criteria")
+
+
+def ranking_of(n: int, aim: Aim, prices: Prices, *, calls: int | None = None) -> Ranking:
+    """Return the ranking of *n* items that does what *aim* says, with at most *calls*.
+
+    *prices* are what a call of each question costs; only their ratios matter.
+    """
+    if len(aim.weights) == 1:
+        return _single(n, aim, prices, aim.target, calls)
+    question = _question(aim)
+    return CriteriaRanking(
+        n,
+        aim.weights,
+        [_single(n, aim, prices, UNREACHED, None, part) for part in range(len(aim.weights))],
+        question,
+        target=aim.target,
+        budget_calls=calls,
+    )
+
+
+def _single(
+    n: int, aim: Aim, prices: Prices, target: float, calls: int | None, part: int = 0
+) -> PosteriorRanking:
+    return PosteriorRanking(
+        n,
+        target=target,
+        seed=aim.seed if part == 0 else aim.seed + 7919 * part,
+        budget_calls=calls,
+        policy=_policy(n, aim, prices),
+        objective=_objective(n, aim),
+        earlier=aim.earlier,
+    )
+
+
+def _policy(n: int, aim: Aim, prices: Prices) -> Policy:
+    if len(aim.judges) > 1:
+        return Panel(_question(aim), aim.judges, [1.0] * len(aim.judges))
+    is_plain = aim.top is not None or len(aim.weights) > 1 or aim.earlier is not None
+    if aim.ask != AUTO or is_plain:
+        return Always(_question(aim))
+    return Planner(n, prices, aim.traits, aim.keeps_judge)
+
+
+def _question(aim: Aim) -> Question:
+    return LIST if aim.ask == AUTO else Question.parse(aim.ask)
+
+
+def _objective(n: int, aim: Aim) -> Objective:
+    if aim.top is not None and aim.top < n:
+        return Best(aim.top, aim.is_wide)
+    has_pilot = aim.ask == AUTO and n > SMALL and aim.traits is None
+    return WholeOrder(is_uneven=has_pilot or aim.earlier is not None, focus=aim.focus)
