@@ -1,7 +1,7 @@
 """A tournament: an actor that holds a ranking, hands matches out and takes outcomes in."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
@@ -28,7 +28,8 @@ Stopped = Literal["target", "budget", "saturation", "data", "judge"]
 class Progress:
     """Where a ranking stands; *stopped* is None while it wants more matches.
 
-    *question* is what it asks now; *predicted_recall* is for a ranking of the best few alone.
+    *question* is what it asks now; *predicted_recall* is for a ranking of the best few alone;
+    *judge* is what a pilot found of the judge, by the names of its traits.
     """
 
     rounds: int
@@ -40,6 +41,7 @@ class Progress:
     notes: tuple[str, ...] = ()
     question: str = ""
     predicted_recall: float | None = None
+    judge: Mapping[str, float] | None = None
 
 
 class Ranking(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 from .actors.answers import SILENT_CALLS
 from .actors.bracket import Progress, Stopped
 from .actors.models.prices import PRICED_AS, price_of
-from .jobs import Job
+from .jobs import Job, told
 from .models import source_of
 from .patterns.ranking.score import score_against
 from .patterns.tournament import Ranked
@@ -54,16 +54,15 @@ def open_account(job: Job, spec: RunSpec) -> None:
         {
             "run_id": spec.run_id,
             "status": "running",
-            "by": job.by,
+            **told(job),
             "model": job.model.name,
             "model_source": source_of(job.model.script),
             "base_url": job.model.base_url,
             "simulated": job.model.is_simulated,
-            "ask": str(job.question),
+            "panel": [judge.name for judge in job.model.judges],
+            "ask": job.aim.ask,
             "n": len(job.prepared.ids),
             "dropped": job.dropped,
-            "target": job.target,
-            "seed": job.seed,
             "budget": str(job.budget),
             "in_flight": job.model.in_flight,
             "profile": dataclasses.asdict(job.model.profile),
@@ -85,14 +84,15 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
     places = ranked.standing.column("item").to_numpy()
     ids = [job.prepared.ids[place] for place in places]
     scores = ranked.standing.column("score").to_numpy()
-    table = ranking_table(job.prepared.frame, job.prepared.ids, ranked.standing)
+    prepared = job.prepared
+    table = ranking_table(prepared.frame, prepared.ids, ranked.standing, job.rubric.names)
     stopped = _stopped(finished, progress)
     result = RankResult(
         status=_status(finished, stopped),
         run_id=spec.run_id,
         model=job.model.name,
         simulated=tally.is_simulated,
-        ask=str(job.question),
+        ask=progress.question or job.aim.ask,
         n=len(ids),
         dropped=job.dropped,
         calls=tally.calls,
@@ -101,12 +101,15 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
         priced_as=_priced_as(job),
         rounds=progress.rounds,
         wall_s=round(wall_s, 3),
-        target=job.target,
+        target=job.aim.target,
         stopped=stopped,
         missing=tally.missing,
         dead_letters=[job.prepared.ids[item] for item in tally.dead_letters],
         persistent_share=tally.persistent_share,
         predicted_tau=progress.predicted_tau,
+        predicted_recall=progress.predicted_recall,
+        top=job.aim.top,
+        judge=None if progress.judge is None else dict(progress.judge),
         truth=_truth(job, places, scores),
         output=str(spec.folder / "ranking.parquet"),
         digest=digest(ids, scores.tolist()),
@@ -138,7 +141,7 @@ def _status(finished: Finished, stopped: str | None) -> Status:
     if finished.halted == "interrupt":
         return "interrupted"
     tally = finished.tally
-    if stopped == "budget" or tally.missing or tally.dead_letters or tally.overruns:
+    if stopped in ("budget", "judge") or tally.missing or tally.dead_letters or tally.overruns:
         return "degraded"
     return "completed"
 

@@ -1,7 +1,7 @@
 """A ranking that is about to run: its items, its model, its folder. All checks come before it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,57 +12,57 @@ import pyarrow.parquet as pq
 
 from .actors.errors import UsageError
 from .actors.messages import ModelSpec
-from .actors.questions import Question
 from .actors.simulation.world import utilities
-from .actors.tables import INPUT, ITEMS, UNTRUSTED, batch
+from .actors.tables import INPUT, ITEMS, OUTCOMES, UNTRUSTED, batch, bytes_of, concat, table_of
+from .earlier import outcomes_of
 from .inputs import Prepared
+from .patterns.ranking.aim import Aim
+from .patterns.ranking.economics import Traits
+from .rubrics import Rubric, read_criteria
 from .supervisor.budget import Budget
 
 INPUT_FILE = "input.parquet"
 ITEMS_FILE = "items.parquet"
 
-AUTO = "list:10"
-"""What `auto` asks, until a pilot can choose."""
+EARLIER_FILE = "earlier.arrow"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One ranking, checked and ready: *prepared* holds the rows that are ranked."""
+    """One ranking, checked and ready: *prepared* holds the rows that are ranked.
+
+    *rubric* says by what, *aim* how; *since* is the run whose outcomes are known already.
+    """
 
     prepared: Prepared
-    by: str
-    question: Question
-    target: float
-    seed: int
+    rubric: Rubric
+    aim: Aim
     model: ModelSpec
     budget: Budget
     dropped: int
+    since: str | None = None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def by(self) -> str:
+        """The quality to rank by, in words: of several, their names."""
+        criteria = self.rubric.criteria
+        return criteria[0].by if len(criteria) == 1 else ", ".join(self.rubric.names)
 
 
 def plan_job(
     prepared: Prepared,
-    by: str,
+    rubric: Rubric,
+    aim: Aim,
     *,
-    ask: str,
-    target: float,
-    seed: int,
     model: ModelSpec,
     budget: Budget,
+    since: str | None = None,
 ) -> Job:
     """Return the job of ranking *prepared*; raises UsageError where it makes no sense.
 
     A simulated judge knows only the truth, so rows without one leave here, and are counted.
     """
-    if not by.strip():
-        raise UsageError("by is empty: name the quality to rank by, for example --by severity")
-    if any("\ud800" <= letter <= "\udfff" for letter in by):
-        raise UsageError("by is not valid UTF-8; write it in UTF-8")
-    if not 0.0 < target < 1.0:
-        raise UsageError(f"target {target:g} is not between 0 and 1")
-    question = Question.parse(AUTO if ask == "auto" else ask)
-    if question.kind == "score":
-        raise UsageError("scores by themselves rank by another method: --method pointwise")
     dropped = 0
     if model.is_simulated and prepared.truth is not None:
         known = np.flatnonzero(~np.isnan(prepared.truth))
@@ -70,7 +70,15 @@ def plan_job(
         if not len(known):
             raise UsageError("the truth column holds no number, so a simulated judge knows nothing")
         prepared = prepared.take(known)
-    return Job(prepared, by, question, target, seed, model, budget, dropped)
+    aim = replace(
+        aim,
+        weights=tuple(rubric.shares),
+        judges=tuple(judge.name for judge in model.judges),
+    )
+    if since is not None:
+        aim = replace(aim, earlier=outcomes_of(since, prepared, rubric, aim.judges))
+    aim.check()
+    return Job(prepared, rubric, aim, model, budget, dropped, since)
 
 
 def keep_job(job: Job, folder: Path) -> None:
@@ -80,20 +88,51 @@ def keep_job(job: Job, folder: Path) -> None:
     columns = {"id": prepared.ids, "text": prepared.texts, "truth": prepared.truth}
     kept = {name: value for name, value in columns.items() if value is not None}
     pq.write_table(pa.table(kept), folder / ITEMS_FILE)
+    if job.aim.earlier is not None:
+        (folder / EARLIER_FILE).write_bytes(bytes_of(job.aim.earlier))
+
+
+def told(job: Job) -> dict[str, Any]:
+    """Return what the run's account says of the job: what `kept_job` reads again."""
+    aim = job.aim
+    names = ("ask", "target", "seed", "top", "is_wide", "focus", "keeps_judge")
+    return {
+        "by": job.by,
+        "criteria": job.rubric.to_json(),
+        "aim": {name: getattr(aim, name) for name in names},
+        "traits": None if aim.traits is None else aim.traits.told(),
+        "since": job.since,
+        "target": aim.target,
+        "seed": aim.seed,
+    }
 
 
 def kept_job(folder: Path, data: Mapping[str, Any], model: ModelSpec, budget: Budget) -> Job:
     """Return the job that `keep_job` wrote into *folder*, with the facts of its run."""
     try:
         frame, items = (pq.read_table(folder / name) for name in (INPUT_FILE, ITEMS_FILE))
+        file = folder / EARLIER_FILE
+        earlier = (
+            concat(table_of(file.read_bytes()).to_batches(), OUTCOMES)
+            if data.get("since")
+            else None
+        )
     except OSError as error:
         raise UsageError(f"run {folder.name} cannot be resumed: its input is gone") from error
     truth = items.column("truth").to_numpy() if "truth" in items.column_names else None
     ids, texts = (items.column(name).to_pylist() for name in ("id", "text"))
     prepared = Prepared(frame, ids, texts, truth)
-    question, started = Question.parse(data["ask"]), datetime.fromisoformat(data["started"])
-    facts = (data["by"], question, data["target"], data["seed"], model, budget, data["dropped"])
-    return Job(prepared, *facts, started)
+    rubric = read_criteria(data["criteria"], source=f"run {folder.name}")
+    traits = Traits.of(data["traits"]) if data.get("traits") else None
+    aim = Aim(
+        **data["aim"],
+        weights=tuple(rubric.shares),
+        judges=tuple(judge.name for judge in model.judges),
+        traits=traits,
+        earlier=earlier,
+    )
+    started = datetime.fromisoformat(data["started"])
+    return Job(prepared, rubric, aim, model, budget, data["dropped"], data.get("since"), started)
 
 
 def items_table(job: Job) -> pa.RecordBatch:

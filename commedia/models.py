@@ -2,12 +2,14 @@
 
 import inspect
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .actors.errors import UsageError
 from .actors.messages import Script
 from .actors.simulation.world import Thing, World
+from .panel import Judges
 from .workflows import load_file, load_name
 
 _MOST_NAMED = 8
@@ -24,6 +26,13 @@ def model_of(name: str | None) -> str | Script | None:
         raise UsageError(f"{name} is no function; a scripted model is one that takes a request")
     script: Script = found
     return script
+
+
+def models_of(names: Sequence[str]) -> Judges:
+    """Return the judge, or the panel, that *names* mean."""
+    found = [model_of(name) for name in names]
+    judges = [each for each in found if each is not None]
+    return judges if len(judges) > 1 else (judges[0] if judges else None)
 
 
 def _functions(file: str) -> str:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from .account import close_account, fail_account, open_account
 from .jobs import Job, keep_job
+from .judges import keep_traits
 from .patterns.tournament import rank
 from .results import RankResult
 from .supervisor.control import forget_orders
@@ -41,18 +42,20 @@ async def perform_rank(
             folder=folder,
             model=job.model,
             budget=job.budget,
-            seed=job.seed,
+            seed=job.aim.seed,
             role="judge",
             is_sort=True,
             **settings,
         )
         open_account(job, spec)
         began = time.monotonic()
-        args = {"items": items, "by": job.by, "question": job.question}
-        args |= {"target": job.target, "seed": job.seed}
+        args = {"items": items, "by": job.rubric.by(), "aim": job.aim}
         try:
             finished = await drive().run(Execute(spec=spec, workflow=rank, args=args))
         except BaseException as error:
             fail_account(job, spec, str(error) or type(error).__name__)
             raise
-        return close_account(job, spec, finished, time.monotonic() - began)
+        result = close_account(job, spec, finished, time.monotonic() - began)
+        if result.judge is not None:
+            keep_traits(job.model, job.rubric, job.prepared.texts, result.judge)
+        return result

@@ -26,6 +26,7 @@ _ENDINGS = {
     "budget": "the budget allows no more calls",
     "saturation": "more calls taught nothing more",
     "data": "there was nothing more to learn",
+    "judge": "the judge was refused after the pilot",
 }
 _ROUNDED = ("rank_low", "rank_high")
 _HTML_ROWS = 20
@@ -55,6 +56,11 @@ class RankResult:
     dead_letters: list[str]
     persistent_share: float | None
     predicted_tau: float | None
+    predicted_recall: float | None
+    """Of the best `top`, where these alone were looked for: the share that is among the first."""
+    top: int | None
+    judge: dict[str, float] | None
+    """What a pilot found of the judge: list_noise, tie, much, is_graded, flips."""
     truth: dict[str, float | None] | None
     """tau_b, tau_b_cap (the highest its ties allow), recall_at_10 and ndcg_at_10."""
     output: str | None
@@ -108,10 +114,13 @@ def simulated_line(model: str) -> str:
     return f"simulated: {model} is a simulated judge, no language model gave these verdicts"
 
 
-def ranking_table(frame: pa.Table, ids: Sequence[str], standing: pa.RecordBatch) -> pa.Table:
+def ranking_table(
+    frame: pa.Table, ids: Sequence[str], standing: pa.RecordBatch, criteria: Sequence[str] = ()
+) -> pa.Table:
     """Return *standing* (schema STANDING) as the columns of COLUMNS, then those of *frame*.
 
-    A column of *frame* with one of these names gets the suffix `_input`.
+    Of several *criteria*, by name, the score by each stands between them. A column of *frame* with
+    one of these names gets the suffix `_input`.
     """
     items = standing.column("item")
     columns: dict[str, pa.Array | pa.ChunkedArray] = {
@@ -121,6 +130,8 @@ def ranking_table(frame: pa.Table, ids: Sequence[str], standing: pa.RecordBatch)
     for name in COLUMNS[2:]:
         column = standing.column(name)
         columns[name] = pa.compute.round(column, 2) if name in _ROUNDED else column
+    for place, name in enumerate(criteria if len(criteria) > 1 else ()):
+        columns[f"score {name}"] = pa.compute.list_element(standing.column("scores"), place)
     rows = frame.take(items)
     for name in frame.column_names:
         columns[_free_name(name, columns, frame)] = rows.column(name)
@@ -153,7 +164,7 @@ def _finite(value: object) -> object:
 
 
 def _free_name(name: str, columns: Mapping[str, object], frame: pa.Table) -> str:
-    if name not in COLUMNS:
+    if name not in COLUMNS and name not in columns:
         return name
     name += "_input"
     while name in columns or name in frame.column_names:
@@ -180,6 +191,12 @@ def _price(result: RankResult) -> str:
 
 def _ending(result: RankResult) -> str:
     why = _ENDINGS.get(result.stopped or "", "before its end")
+    if result.predicted_recall is not None:
+        return (
+            f"stopped: {why}; predicted recall of the best {result.top} "
+            f"{result.predicted_recall:.2f} (target {result.target:g}); the other rows are in the "
+            "order of what little is known of them"
+        )
     if result.predicted_tau is None or math.isnan(result.predicted_tau):
         return f"stopped: {why}"
     return (

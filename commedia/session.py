@@ -9,21 +9,23 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
 
 import pyarrow as pa
 
 from .actors.errors import UsageError
 from .actors.faults import Faults
-from .actors.messages import Script
+from .actors.messages import ModelSpec
 from .actors.simulation.judge import JudgeProfile
 from .actors.simulation.world import World
-from .choice import api_key, choose_agents, choose_model
-from .inputs import Items, prepare
-from .jobs import Job, items_table, kept_job, plan_job
+from .choice import api_key, choose_agents
+from .inputs import Items
+from .jobs import Job, items_table, kept_job
 from .launch import Launch, perform
 from .loop_thread import LoopThread
+from .panel import Judges, agents_model, choose_judges
 from .patterns.loops import Loop
+from .rank_options import RankOptions, job_of
 from .ranking_run import perform_rank
 from .results import RankResult
 from .resuming import remember
@@ -65,7 +67,7 @@ class Session:
     def __init__(
         self,
         *,
-        model: str | Script | None = None,
+        model: Judges = None,
         base_url: str | None = None,
         runtime: Literal["ray", "inline"] = "ray",
         hosts: int | None = None,
@@ -166,44 +168,24 @@ class Session:
         return self._go(launch, known.record.path)
 
     def rank(
-        self,
-        items: Items,
-        by: str,
-        *,
-        text: str | None = None,
-        id: str | None = None,
-        truth: str | None = None,
-        ask: str = "auto",
-        target: float = 0.90,
-        seed: int = 0,
+        self, items: Items, by: str | None = None, **options: Unpack[RankOptions]
     ) -> RankResult:
-        """Put *items* in order by the quality *by*, most first.
+        """Put *items* in order by the quality *by*, most first; see RankOptions for all else.
 
-        *items* is a list of texts, an Arrow table, or a pandas or polars frame; *text* a column or
-        a template of columns, *id* and *truth* columns. *ask* is `pair`, `graded`, `list:K` or
-        `auto`; it stops at predicted Kendall tau *target*. Ctrl-C ends it with what it has, a
-        second one takes back what is under way. Raises UsageError before anything is asked, and
-        RunFailedError where there is no result.
+        *items* is a list of texts, an Arrow table, or a pandas or polars frame. Ctrl-C ends it with
+        what it has, a second one takes back what is under way. Raises UsageError before anything is
+        asked, and RunFailedError where there is no result.
         """
-        job = self._plan(items, by, text, id, truth, ask, target, seed)
+        job = self._job(items, by, options)
         table = self._thread().submit(asyncio.to_thread(items_table, job))
         runtime = self._open()  # in the caller's thread, where Ray's signal handlers can be undone
         return self._wait(self._thread().submit(self._perform(job, runtime, table.result())))
 
     async def arank(
-        self,
-        items: Items,
-        by: str,
-        *,
-        text: str | None = None,
-        id: str | None = None,
-        truth: str | None = None,
-        ask: str = "auto",
-        target: float = 0.90,
-        seed: int = 0,
+        self, items: Items, by: str | None = None, **options: Unpack[RankOptions]
     ) -> RankResult:
         """Do as `rank` does, beside whatever else runs on the caller's loop."""
-        job = self._plan(items, by, text, id, truth, ask, target, seed)
+        job = self._job(items, by, options)
         runtime = await asyncio.to_thread(self._open)
         table = await asyncio.to_thread(items_table, job)
         return await asyncio.wrap_future(self._thread().submit(self._perform(job, runtime, table)))
@@ -213,8 +195,8 @@ class Session:
         record = find_run(run)
         data = record.data
         profile = JudgeProfile(**data["profile"]) if "profile" in data else self._profile
-        model = choose_model(
-            self._model or data["model"],
+        model = choose_judges(
+            self._model or data.get("panel") or data["model"],
             has_truth=data.get("truth") is not None or bool(data.get("simulated")),
             base_url=self._base_url,
             budget=self._budget,
@@ -279,7 +261,7 @@ class Session:
                 "--model FILE.py:FUNCTION, or model= in Python"
             )
         model = choose_agents(
-            self._model or name,
+            agents_model(self._model) or name,
             base_url=self._base_url,
             budget=self._budget,
             profile=self._profile,
@@ -313,29 +295,18 @@ class Session:
         self._driver = Driver(runtime, key=api_key(), watch=self._watch, inquire=self._inquire)
         return self._driver
 
-    def _plan(
-        self,
-        items: Items,
-        by: str,
-        text: str | None,
-        id: str | None,
-        truth: str | None,
-        ask: str,
-        target: float,
-        seed: int,
-    ) -> Job:
-        model = choose_model(
+    def _job(self, items: Items, by: str | None, options: RankOptions) -> Job:
+        return job_of(items, by, options, choose=self._choose_judges, budget=self._budget)
+
+    def _choose_judges(self, has_truth: bool, seed: int) -> ModelSpec:
+        return choose_judges(
             self._model,
-            has_truth=truth is not None,
+            has_truth=has_truth,
             base_url=self._base_url,
             budget=self._budget,
             profile=self._profile,
             seed=seed,
             in_flight=self._in_flight,
-        )
-        prepared = prepare(items, text=text, id=id, truth=truth)
-        return plan_job(
-            prepared, by, ask=ask, target=target, seed=seed, model=model, budget=self._budget
         )
 
     async def _perform(

@@ -14,6 +14,8 @@ import pyarrow as pa
 
 from ..actors.bracket import Progress
 from ..actors.errors import RunFailedError, UsageError
+from ..actors.judge import TokenCount
+from ..actors.models.simulated import most_answer_tokens
 from ..actors.questions import Question
 from ..actors.tables import OUTCOMES, UNASKED
 from ..supervisor.agents import AgentOptions
@@ -21,7 +23,8 @@ from ..supervisor.results import Results
 from ..supervisor.run import Run
 from .fan_out_and_synthesize import fan_out
 from .items import Topics, words_of
-from .ranking.engine import PosteriorRanking
+from .ranking.aim import Aim, ranking_of
+from .ranking.policy import OFFERED
 
 T = TypeVar("T")
 
@@ -30,6 +33,9 @@ ATTEMPT: Final = """\
 
 Go about it in this way: {approach}
 """
+_SAMPLED: Final = 500
+"""Prices of questions are those on the mean of so many items."""
+
 MATCHES_EACH: Final = 8
 """Matches for each attempt at most: that many meetings of one pair of judges teach nothing new."""
 
@@ -80,24 +86,26 @@ class Winner(Generic[T]):
 async def rank(
     run: Run,
     items: pa.RecordBatch | Sequence[str],
-    by: str,
+    by: str | Sequence[str],
     *,
     question: Question = Question("list", 10),
     target: float = 0.90,
     seed: int = 0,
     calls: int | None = None,
+    aim: Aim | None = None,
 ) -> Ranked:
     """Rank *items* (texts, or tables.ITEMS) by the quality *by*, most first.
 
     Judges are asked *question* in few wide rounds, until predicted Kendall tau reaches *target*,
-    the budget or *calls* are spent, or more teaches nothing. Whatever happened, the ranking so far
+    the budget or *calls* are spent, or more teaches nothing; an *aim* takes the place of these
+    three, and may want less or more than an order by one quality. Whatever happened, the ranking so far
     is returned; items that killed two hosts are left out of it. Items that are all alike are not
     asked about: their scores are equal. Cost: about 2 lists of 10 an item, or 20 pairs.
     """
     table = items if isinstance(items, pa.RecordBatch) else run.items(items)
-    ranking = PosteriorRanking(
-        table.num_rows, question, target=target, seed=seed, budget_calls=calls
-    )
+    qualities = [by] if isinstance(by, str) else list(by)
+    aim = aim or Aim(str(question), target, seed)
+    ranking = ranking_of(table.num_rows, aim, prices_of(table, qualities[0]), calls=calls)
     async with run.sharing(table), run.tournament(ranking) as bracket:
         for number in count(1):
             nothing = run.halted or _are_alike(table)
@@ -105,7 +113,7 @@ async def rank(
             if matches.num_rows == 0:
                 break
             with run.phase(f"Round {number}"):
-                replies = await run.map(run.judge, matches, by=by, items=table)
+                replies = await run.map(run.judge, matches, by=qualities, items=table)
                 if dead := run.dead_items(table):
                     await bracket.exclude(tuple(sorted(dead)))
                 await bracket.record(outcomes_of(matches, replies))
@@ -170,6 +178,20 @@ async def pick_winner(
     approach = approaches[attempts.places[best]]
     run.log(f"winner of {len(texts)}: {approach} (best with {ranked.p_best:.0%})")
     return Winner(attempts[best], approach, ranked.p_best, attempts, tuple(ranked.order))
+
+
+def prices_of(items: pa.RecordBatch, by: str) -> dict[str, float]:
+    """Return what a call of each question costs on the mean of *items*: tokens in, and five times
+    those out, which is how the models of our price list are priced."""
+    sample = items.slice(0, _SAMPLED)
+    tokens = TokenCount.of(sample.column("text").to_pylist(), sample.column("context").to_pylist())
+    prices = {}
+    for question in OFFERED:
+        shown = np.arange(max(sample.num_rows, 1))[:, None].repeat(question.size, 1)
+        read = tokens.prompts(question, by, shown[: sample.num_rows])
+        said = most_answer_tokens(question)
+        prices[str(question)] = float(np.mean(read)) + 5.0 * said if len(read) else 1.0
+    return prices
 
 
 def _are_alike(items: pa.RecordBatch) -> bool:

@@ -28,6 +28,7 @@ _STRESS = text_key("stress")
 class JudgeProfile:
     """Parameters of a simulated judge; utilities, bias, thresholds and taste are in logits.
 
+    *keen* is how often utilities count beside the noise: what tells judges of one panel apart.
     *grade_honesty* is the share of graded answers whose "much" follows the gap; in the others it
     is said at random. *score_level* is how wide a level of scores is. `per_pair` and `per_order`
     are shares of the noise variance that persist per (judge, pair or set) and per (judge, pair or
@@ -37,6 +38,7 @@ class JudgeProfile:
 
     name: str = "sim:judge"
     accuracy: float = 0.85
+    keen: float = 1.0
     bias: float = 0.4
     per_pair: float = 0.25
     per_order: float = 0.25
@@ -173,9 +175,10 @@ class Bench:
         return np.asarray(sum(np.sqrt(share) * part for share, part in parts), np.float64)
 
     def _value(self, judge: Keys) -> Floats:
+        utility = self.utility if self.profile.keen == 1.0 else self.profile.keen * self.utility
         if not self.profile.taste:
-            return self.utility
-        return self.utility + self.profile.taste * normal(mix(judge, _TASTE, self.keys))
+            return utility
+        return utility + self.profile.taste * normal(mix(judge, _TASTE, self.keys))
 
     def _judge_key(self) -> Keys:
         return np.asarray(text_key("judge", self.seed, self.profile.name, self.by), np.uint64)

@@ -24,8 +24,10 @@ def between(low: float, high: float) -> Callback:
     return check
 
 
-def not_blank(ctx: click.Context, param: click.Parameter, value: str) -> str:
+def not_blank(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """Take any text that says something."""
+    if value is None:
+        return None
     if not value.strip():
         raise click.BadParameter("it is blank; say what to rank by, as in --by severity")
     return value.strip()
@@ -43,6 +45,20 @@ def question(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
         Question.parse(value)
     return value
+
+
+def focus(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Read `top:10%` or `top:0.1` as a share."""
+    if value is None:
+        return None
+    kind, _, text = value.partition(":")
+    try:
+        share = float(text[:-1]) / 100.0 if text.endswith("%") else float(text)
+    except ValueError:
+        share = math.nan
+    if kind != "top" or not 0.0 < share < 1.0:
+        raise click.BadParameter(f"{value!r} is no part of the order; write top:10% or top:0.1")
+    return share
 
 
 def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:

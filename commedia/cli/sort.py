@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
 
-from .options import EXIT_CODES, between, not_blank, print_json, question, template
+from .options import EXIT_CODES, between, focus, not_blank, print_json, question, template
 from .progress import ProgressView
 from .stdout import quiet_stdout
 
@@ -22,6 +22,9 @@ Examples:
     commedia sort bugs.csv --by severity --text report --budget 2usd -o ranked.csv
   Lines from a pipe, and the best three:
     cat names.txt | commedia sort - --by 'how memorable it is' --budget 100k | head -4
+  The best ten alone, and yesterday's ranking with today's rows:
+    commedia sort bugs.csv --by severity --text report --truth severity --top 10
+    commedia sort today.csv --by severity --text report --id key --budget 1usd --since last
   On any server that speaks the Messages API:
     commedia sort bugs.jsonl --by urgency --model my-model --base-url http://127.0.0.1:8080 \\
       --budget 300k
@@ -36,15 +39,21 @@ class SortOptions:
     """What `commedia sort` was asked for."""
 
     source: str
-    by: str
+    by: str | None
+    rubric: str | None
     text: str | None
     id: str | None
     truth: str | None
-    model: str | None
+    model: tuple[str, ...]
     base_url: str | None
     accuracy: float
     ask: str
     target: float
+    top: int | None
+    wide: bool
+    focus: float | None
+    since: str | None
+    keep_judge: bool
     budget: tuple[str, ...]
     seed: int
     runtime: Literal["ray", "inline"]
@@ -58,7 +67,12 @@ class SortOptions:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("source", metavar="INPUT")
-@click.option("--by", required=True, callback=not_blank, help="The quality to rank by: more first.")
+@click.option("--by", callback=not_blank, help="The quality to rank by: more first.")
+@click.option(
+    "--rubric",
+    metavar="FILE",
+    help="Rank by several weighted criteria instead: a .toml or .json file.",
+)
 @click.option(
     "--text",
     metavar="COLUMN|TEMPLATE",
@@ -74,8 +88,9 @@ class SortOptions:
 @click.option(
     "--model",
     metavar="NAME",
-    help="The judge, or FILE.py:FUNCTION. Default: sim:judge with --truth, else claude-haiku-5-5 "
-    "if there is a key.",
+    multiple=True,
+    help="The judge, or FILE.py:FUNCTION; several make a panel. Default: sim:judge with --truth, "
+    "else claude-haiku-5-5 if there is a key.",
 )
 @click.option("--base-url", metavar="URL", help="A server that speaks the Messages API.")
 @click.option(
@@ -92,7 +107,7 @@ class SortOptions:
     show_default=True,
     metavar="pair|graded|list:K|auto",
     callback=question,
-    help="How a judge is asked; auto is list:10.",
+    help="How a judge is asked; auto finds out in a pilot what tells most for its price.",
 )
 @click.option(
     "--target",
@@ -100,8 +115,27 @@ class SortOptions:
     default=0.90,
     show_default=True,
     callback=between(0.0, 1.0),
-    help="The predicted Kendall tau to stop at.",
+    help="The predicted Kendall tau to stop at; with --top, the predicted recall.",
 )
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    metavar="K",
+    help="Look for the best K alone: far fewer calls; the other rows get a rough order.",
+)
+@click.option("--wide", is_flag=True, help="With --top: fewer and larger rounds.")
+@click.option(
+    "--focus",
+    metavar="top:SHARE",
+    callback=focus,
+    help="Which part matters most, as top:10% or top:0.1: other rows are asked about less.",
+)
+@click.option(
+    "--since",
+    metavar="RUN",
+    help="Go on from an earlier sort: its answers about rows that are still there count.",
+)
+@click.option("--keep-judge", is_flag=True, help="Ask on a judge that a pilot would refuse.")
 @click.option(
     "--budget",
     multiple=True,
@@ -148,7 +182,7 @@ def sort_table(options: SortOptions) -> int:
     """Do what *options* ask; return the exit code."""
     from ..actors.imports import spare_pandas
     from ..inputs import prepare, read_table
-    from ..models import model_of
+    from ..models import models_of
 
     spare_pandas()
     frame = read_table(options.source)
@@ -161,7 +195,7 @@ def sort_table(options: SortOptions) -> int:
     with (
         quiet_stdout() as out,
         Session(
-            model=model_of(options.model),
+            model=models_of(options.model),
             base_url=options.base_url,
             runtime=options.runtime,
             hosts=options.hosts,
@@ -182,6 +216,12 @@ def sort_table(options: SortOptions) -> int:
                 ask=options.ask,
                 target=options.target,
                 seed=options.seed,
+                rubric=options.rubric,
+                top=options.top,
+                wide=options.wide,
+                focus=options.focus,
+                since=options.since,
+                keep_judge=options.keep_judge,
             )
         return deliver(result, options, prepared, view, out)
 

@@ -1,8 +1,8 @@
 """What a question is worth: how much one answer to it tells, beside one answer about a pair."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
 
 import numpy as np
 
@@ -36,6 +36,17 @@ class Traits:
     is_graded: bool = True
     flips: float | None = None
     """The share of pairs on which it changed its mind when their order was swapped."""
+
+    def told(self) -> dict[str, float]:
+        """Return these traits as numbers, by name; what is not known is left out."""
+        return {name: float(value) for name, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def of(cls, told: Mapping[str, float]) -> "Traits":
+        """Return the traits that `told` wrote."""
+        names = {field.name for field in fields(cls)} - {"is_graded"}
+        known: dict[str, Any] = {name: told[name] for name in names if name in told}
+        return cls(**known, is_graded=bool(told.get("is_graded", True)))
 
 
 Prices = Mapping[str, float]

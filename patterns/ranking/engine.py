@@ -189,6 +189,7 @@ class PosteriorRanking:
             notes=self._notes(stopped),
             question=str(self._main),
             predicted_recall=None if is_whole else self._quality(),
+            judge=None if (found := self.traits()) is None else found.told(),
         )
 
     def diagnosis(self) -> Diagnosis:

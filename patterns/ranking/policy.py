@@ -15,6 +15,9 @@ from .likelihood import FAR, Judge, Key
 from .scale import Signal
 
 PAIR, GRADED, LIST = Question("pair"), Question("graded"), Question("list", 10)
+OFFERED: Final = (PAIR, GRADED, LIST)
+"""What a planner chooses from."""
+
 PILOT_ITEMS: Final = 150
 PILOT_PAIRS, PILOT_LISTS, PILOT_SWAPS = 300, 60, 60
 """The pilot: so many graded pairs, then as many again with these lists, and pairs swapped."""

@@ -1,0 +1,108 @@
+"""What an earlier sort was told: its matches, as outcomes about the rows of a new table."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .actors.errors import UsageError
+from .actors.questions import Question
+from .actors.tables import OUTCOMES, concat
+from .inputs import Prepared
+from .rubrics import Rubric
+from .supervisor.store import find_run
+
+STRANGER = 1000
+"""Judges that are not asked any more are numbered from here."""
+
+
+def outcomes_of(
+    run: str, prepared: Prepared, rubric: Rubric, judges: Sequence[str]
+) -> pa.RecordBatch:
+    """Return what *run* (an id, its beginning, or `last`) learned of rows that are still there.
+
+    A row is the same if its id and its text are. Of a list the rows that are left count, if two
+    are; a pair counts if both are there. Answers of *judges* count as theirs, others as those of
+    other judges. Schema OUTCOMES. Raises UsageError where *run* is no sort by the same quality, or
+    where it shares no row with the table.
+    """
+    record = find_run(run)
+    name = record.path.name
+    if record.data.get("kind") == "workflow" or "criteria" not in record.data:
+        raise UsageError(
+            f"run {name} is no sort that can be gone on from; `commedia runs` lists them"
+        )
+    by = [str(each["name"]) for each in record.data["criteria"]]
+    if by != rubric.names:
+        raise UsageError(
+            f"run {name} ranked by {', '.join(by)}, and not by {', '.join(rubric.names)}; its "
+            "answers say nothing about that"
+        )
+    rows = {
+        (id, _hash(text)): row
+        for row, (id, text) in enumerate(zip(prepared.ids, prepared.texts, strict=True))
+    }
+    found = [
+        _outcomes(file, rows, judges) for file in sorted(record.path.glob("matches/*.parquet"))
+    ]
+    outcomes = concat([each for each in found if each.num_rows], OUTCOMES)
+    if not outcomes.num_rows:
+        raise UsageError(
+            f"run {name} says nothing about these rows: none has the same id and text; give --id "
+            "as it was given then"
+        )
+    return outcomes
+
+
+def _outcomes(
+    file: Path, rows: dict[tuple[str, str], int], judges: Sequence[str]
+) -> pa.RecordBatch:
+    names = ["ids", "text_hashes", "question", "judge", "status", "grade", "order"]
+    kept: list[dict[str, Any]] = []
+    strangers: dict[str, int] = {}
+    for match in pq.read_table(file, columns=names).to_pylist():
+        if match["status"] != "ok":
+            continue
+        known = {
+            id: rows[id, digest]
+            for id, digest in zip(match["ids"], match["text_hashes"], strict=True)
+            if (id, digest) in rows
+        }
+        question = Question.parse(match["question"])
+        left = [known[id] for id in match["ids"] if id in known]
+        if len(left) < 2 or question.kind == "score":
+            continue
+        judge = match["judge"]
+        number = (
+            list(judges).index(judge)
+            if judge in judges
+            else strangers.setdefault(judge, STRANGER + len(strangers))
+        )
+        order = match["order"]
+        kept.append(
+            {
+                "shown": left,
+                "task": str(question.of(len(left)) if question.kind == "list" else question),
+                "judge": number,
+                "criterion": 0,
+                "status": "ok",
+                "grade": match["grade"],
+                "order": None if order is None else [known[id] for id in order if id in known],
+            }
+        )
+    columns = {f.name: [row[f.name] for row in kept] for f in OUTCOMES}
+    arrays = [_array(columns[f.name], f.type) for f in OUTCOMES]
+    return pa.record_batch(arrays, schema=OUTCOMES)
+
+
+def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(kind):
+        return pa.array(values, kind.value_type).dictionary_encode().cast(kind)
+    return pa.array(values, kind)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
