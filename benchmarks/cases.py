@@ -45,7 +45,7 @@ class Case:
 def run_case(case: Case, seed: int) -> Trial:
     """Play *case* once."""
     question = Question.parse(case.question)
-    truth, utility = _world(case, seed)
+    truth, utility = world_of(case, seed)
     ranking = PosteriorRanking(
         len(truth),
         question,
@@ -54,7 +54,7 @@ def run_case(case: Case, seed: int) -> Trial:
         budget_calls=case.budget,
         rounds=case.rounds,
     )
-    return play(ranking, _judge(case, utility, seed), truth)
+    return play(ranking, judge_of(case, utility, seed), truth)
 
 
 def run_cases(case: Case, seeds: int, *, processes: int = 1) -> list[Trial]:
@@ -70,7 +70,7 @@ def mean(trials: Sequence[Trial], name: str) -> float:
     return float(np.mean([getattr(trial, name) for trial in trials]))
 
 
-def _world(case: Case, seed: int) -> tuple[Floats, Floats]:
+def world_of(case: Case, seed: int) -> tuple[Floats, Floats]:
     """Return the truth and the judge's utilities."""
     if case.truth:
         truth = np.array(case.truth)
@@ -79,7 +79,8 @@ def _world(case: Case, seed: int) -> tuple[Floats, Floats]:
     return drawn, drawn * SCALE[case.profile.accuracy]
 
 
-def _judge(case: Case, utility: Floats, seed: int) -> Answer:
+def judge_of(case: Case, utility: Floats, seed: int) -> Answer:
+    """Return the judge of *case*, who knows *utility*."""
     if case.habit is None:
         keys = text_keys([str(item) for item in range(len(utility))])
         return Bench(case.profile, seed, "worth", utility, keys).answer

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from .actors.answers import SILENT_CALLS
 from .actors.bracket import Progress, Stopped
@@ -80,11 +81,10 @@ def fail_account(job: Job, spec: RunSpec, why: str) -> None:
 def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) -> RankResult:
     """Return a run's result, and write it and the whole ranking into the run's folder."""
     ranked: Ranked = finished.value
-    tally, progress = finished.tally, ranked.progress
+    tally, progress, prepared = finished.tally, ranked.progress, job.prepared
     places = ranked.standing.column("item").to_numpy()
-    ids = [job.prepared.ids[place] for place in places]
+    ids = [prepared.ids[place] for place in places]
     scores = ranked.standing.column("score").to_numpy()
-    prepared = job.prepared
     table = ranking_table(prepared.frame, prepared.ids, ranked.standing, job.rubric.names)
     stopped = _stopped(finished, progress)
     result = RankResult(
@@ -104,24 +104,27 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
         target=job.aim.target,
         stopped=stopped,
         missing=tally.missing,
-        dead_letters=[job.prepared.ids[item] for item in tally.dead_letters],
+        dead_letters=[prepared.ids[item] for item in tally.dead_letters],
         persistent_share=tally.persistent_share,
         predicted_tau=progress.predicted_tau,
         predicted_recall=progress.predicted_recall,
         top=job.aim.top,
-        judge=None if progress.judge is None else dict(progress.judge),
+        judge=dict(progress.judge) if progress.judge else None,
         truth=_truth(job, places, scores),
         output=str(spec.folder / "ranking.parquet"),
         digest=digest(ids, scores.tolist()),
         notes=(*progress.notes, *_notes(job, finished)),
-        table=with_provenance(
-            table, run_id=spec.run_id, model=job.model.name, simulated=tally.is_simulated
-        ),
+        table=_stamped(table, job, spec, is_simulated=tally.is_simulated),
     )
     store = _store(job, spec, is_simulated=tally.is_simulated)
     store.write_ranking(result.table)
     store.update({**result.to_json(), "notes": list(result.notes)})
     return result
+
+
+def _stamped(table: pa.Table, job: Job, spec: RunSpec, *, is_simulated: bool) -> pa.Table:
+    name = job.model.name
+    return with_provenance(table, run_id=spec.run_id, model=name, simulated=is_simulated)
 
 
 def _stopped(finished: Finished, progress: Progress) -> Stopped | None:

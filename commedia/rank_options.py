@@ -72,7 +72,9 @@ def job_of(
 def _rubric(by: str | None, rubric: Any) -> Rubric:  # Any: a caller's
     if rubric is None:
         if by is None or not by.strip():
-            raise UsageError("by is empty: name the quality to rank by, for example --by severity")
+            raise UsageError(
+                "by is empty: name the quality to rank by, as in --by severity, or a --rubric"
+            )
         return Rubric.of(by)
     if by is not None:
         raise UsageError("a ranking is by one quality (by) or by a rubric, not by both")

@@ -183,8 +183,9 @@ def _price(result: RankResult) -> str:
     else:
         like = f" (priced as {result.priced_as})" if result.priced_as else ""
         money = f"${result.cost_usd:,.4f}{like}"
+    asked = f"of {result.ask}" if result.judge is None else f"(pilot, then {result.ask})"
     return (
-        f"{counted(result.calls, 'call')} of {result.ask} in {counted(result.rounds, 'round')}, "
+        f"{counted(result.calls, 'call')} {asked} in {counted(result.rounds, 'round')}, "
         f"{counted(result.tokens, 'token')}, {money}, {result.wall_s:.1f} s; run {result.run_id}"
     )
 

@@ -98,9 +98,9 @@ async def rank(
 
     Judges are asked *question* in few wide rounds, until predicted Kendall tau reaches *target*,
     the budget or *calls* are spent, or more teaches nothing; an *aim* takes the place of these
-    three, and may want less or more than an order by one quality. Whatever happened, the ranking so far
-    is returned; items that killed two hosts are left out of it. Items that are all alike are not
-    asked about: their scores are equal. Cost: about 2 lists of 10 an item, or 20 pairs.
+    three, and may want less or more than an order by one quality. Whatever happened, the ranking so
+    far is returned; items that killed two hosts are left out of it. Items that are all alike are
+    not asked about: their scores are equal. Cost: about 2 lists of 10 an item, or 20 pairs.
     """
     table = items if isinstance(items, pa.RecordBatch) else run.items(items)
     qualities = [by] if isinstance(by, str) else list(by)

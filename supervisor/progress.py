@@ -23,3 +23,4 @@ class RunProgress:
     model: str
     said: tuple[str, ...] = ()
     is_sort: bool = True
+    predicted_recall: float | None = None

@@ -160,7 +160,9 @@ def describe(progress: "RunProgress", *, since_s: float = 0.0) -> str:
     ]
     if progress.cost_usd is not None:
         parts.append(f"${progress.cost_usd:,.4f}")
-    if progress.predicted_tau is not None:
+    if progress.predicted_recall is not None:
+        parts.append(f"predicted recall {progress.predicted_recall:.2f}")
+    elif progress.predicted_tau is not None:
         parts.append(f"predicted tau {progress.predicted_tau:.3f}")
     if progress.missing:
         parts.append(f"{progress.missing:,} without an answer")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 import click
 
@@ -12,6 +12,7 @@ from .stdout import quiet_stdout
 
 if TYPE_CHECKING:
     from ..inputs import Prepared
+    from ..rank_options import RankOptions
     from ..results import RankResult
 
 EXAMPLES = """\b
@@ -207,23 +208,17 @@ def sort_table(options: SortOptions) -> int:
         ) as session,
     ):
         with view:
-            result = session.rank(
-                frame,
-                options.by,
-                text=options.text,
-                id=options.id,
-                truth=options.truth,
-                ask=options.ask,
-                target=options.target,
-                seed=options.seed,
-                rubric=options.rubric,
-                top=options.top,
-                wide=options.wide,
-                focus=options.focus,
-                since=options.since,
-                keep_judge=options.keep_judge,
-            )
+            result = session.rank(frame, options.by, **_wishes(options))
         return deliver(result, options, prepared, view, out)
+
+
+def _wishes(options: SortOptions) -> "RankOptions":
+    """Return the options of a ranking among those of the command."""
+    from ..rank_options import RankOptions
+
+    return cast(
+        "RankOptions", {name: getattr(options, name) for name in RankOptions.__annotations__}
+    )
 
 
 def deliver(

@@ -22,8 +22,8 @@ PILOT_ITEMS: Final = 150
 PILOT_PAIRS, PILOT_LISTS, PILOT_SWAPS = 300, 60, 60
 """The pilot: so many graded pairs, then as many again with these lists, and pairs swapped."""
 
-SMALL: Final = 200
-"""Among so few items a pilot would cost as much as the ranking."""
+SMALL: Final = 500
+"""Among so few items a pilot would cost a quarter of the ranking and more: lists are asked."""
 
 STAYS: Final = 0.93
 """Another question is asked only if the present one has less than this share of its value."""

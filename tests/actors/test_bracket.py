@@ -68,7 +68,13 @@ class Ledger:
     def standing(self) -> pa.RecordBatch:
         self.told.append("standing")
         self.threads.add(threading.get_ident())
-        return pa.record_batch([pa.array([1], f.type) for f in STANDING], schema=STANDING)
+        return batch(
+            STANDING,
+            dict.fromkeys(STANDING.names[:-1], 1),
+            rows=1,
+            integrity=CLOSED,
+            provenance=PROGRAM,
+        )
 
     def progress(self) -> Progress:
         return Progress(len(self.told), 0, 0, 0.5, None, None)

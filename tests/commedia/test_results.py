@@ -17,7 +17,8 @@ from commedia.results import CONSENSUS, RankResult, counted, digest, ranking_tab
 KEYS = [
     *("status", "run_id", "model", "simulated", "ask", "n", "dropped", "calls", "tokens"),
     *("cost_usd", "priced_as", "rounds", "wall_s", "target", "stopped", "missing"),
-    *("dead_letters", "persistent_share", "predicted_tau", "truth", "output", "digest"),
+    *("dead_letters", "persistent_share", "predicted_tau", "predicted_recall", "top", "judge"),
+    *("truth", "output", "digest"),
 ]
 
 FRAME = pa.table({"text": ["<b>x</b>", "y\x1b[2J", "z"], "rank": [7, 8, 9], "id": ["p", "q", "r"]})
@@ -29,6 +30,7 @@ IN_ORDER = pa.RecordBatch.from_pydict(
         "rank_high": [1.0, 2.0],
         "comparisons": [4, 5],
         "p_best": [0.9, 0.1],
+        "scores": [None, None],
     },
     STANDING,
 )
@@ -52,6 +54,9 @@ RESULT = RankResult(
     dead_letters=["q"],
     persistent_share=0.5,
     predicted_tau=0.87,
+    predicted_recall=None,
+    top=None,
+    judge=None,
     truth={"tau_b": 0.85, "tau_b_cap": 0.949, "recall_at_10": 0.8, "ndcg_at_10": 0.97},
     output="/runs/20261125-abc/ranking.parquet",
     digest="d" * 64,

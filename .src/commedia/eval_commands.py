@@ -1,1 +1,0 @@
-../../commedia/eval_commands.py

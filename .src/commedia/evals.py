@@ -1,1 +1,0 @@
-../../commedia/evals.py

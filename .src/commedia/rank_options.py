@@ -1,0 +1,1 @@
+../../commedia/rank_options.py
