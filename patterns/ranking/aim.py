@@ -107,4 +107,5 @@ def _objective(n: int, aim: Aim) -> Objective:
     if aim.top is not None and aim.top < n:
         return Best(aim.top, aim.is_wide)
     has_pilot = aim.ask == AUTO and n > SMALL and aim.traits is None
-    return WholeOrder(is_uneven=has_pilot or aim.earlier is not None, focus=aim.focus)
+    is_uneven = has_pilot or aim.earlier is not None
+    return WholeOrder(is_uneven=is_uneven, focus=aim.focus)

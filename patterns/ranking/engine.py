@@ -26,7 +26,7 @@ from .likelihood import (
 from .log import Log
 from .matches import Matches, dealt
 from .objective import Objective, View, WholeOrder
-from .policy import Always, Known, Policy, Step
+from .policy import Always, Known, Planner, Policy, Step
 from .posterior import (
     BEST_DRAWS,
     FEW,
@@ -47,6 +47,9 @@ NO_INFORMATION: Final = (
 TOO_FEW: Final = "there are too few answers to tell whether this judge knows anything"
 FIRST_OF_NEW: Final = 12.0
 """Pairs a new item in the first round, where earlier outcomes tell of the others."""
+
+AFTER_PILOT: Final = 0.002
+"""Where a pilot told of some items beforehand, predicted tau is so optimistic (simulated)."""
 
 TWICE_STOPPED: Final = 0.003
 """The earlier outcomes ended when they looked good enough; to stop on them again is so optimistic
@@ -112,6 +115,8 @@ class PosteriorRanking:
         self._objective = objective or WholeOrder()
         self._main = self._policy.main
         self._plan = plan_of(n, self._asked_as(self._main), target, budget_calls, rounds)
+        if isinstance(self._policy, Planner) and self._policy.has_pilot:
+            self._plan = replace(self._plan, target=self._plan.target + AFTER_PILOT)
         if not isinstance(self._objective, WholeOrder):  # it comes in leaps, not bit by bit
             self._plan = replace(self._plan, window=self._plan.most)
         self._log, self._ledger = Log(n), Ledger(n)

@@ -171,9 +171,14 @@ class Planner:
     changed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.n <= SMALL or self.traits is not None:
+        if not self.has_pilot:
             self.pilot = 2
             self.main = self._best(self.traits or Traits())
+
+    @property
+    def has_pilot(self) -> bool:
+        """Whether it begins with a pilot: among many items, and where nothing is known."""
+        return self.n > SMALL and self.traits is None
 
     def steps(self, known: Known) -> list[Step]:
         """Return a part of the pilot, or the question that tells most by what is known now."""

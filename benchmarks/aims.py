@@ -1,0 +1,224 @@
+"""Rankings with more in mind than one order: pilots, panels, the best few, tables that grow.
+
+SIMULATED: the reference judge of the sorting benchmark, N = 1,000, 85%, unless a row says else.
+"""
+
+import resource
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from ..actors.questions import Question
+from ..actors.simulation.judge import REFERENCE, Bench, JudgeProfile
+from ..actors.simulation.keyed import text_keys
+from ..actors.tables import OUTCOMES, concat
+from ..patterns.ranking.engine import PosteriorRanking
+from ..patterns.ranking.objective import Best, WholeOrder
+from ..patterns.ranking.policy import LIST, OFFERED, Panel, Planner
+from ..patterns.ranking.score import score_against
+from .cases import ITEMS, SCALE, Case, judge_of, mean, run_cases, world_of
+from .rows import Row, at_least, at_most
+from .trial import Answer, Trial, judged, play, tokens_per_call
+
+PRICES = {str(question): float(tokens_per_call(question)) for question in OFFERED}
+NOISY = replace(REFERENCE, list_scale=2.0)
+DISHONEST = replace(REFERENCE, grade_honesty=0.0)
+MANY = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """How often a case is played."""
+
+    few: int = 10
+    many: int = 20
+
+
+def planner(seeds: Seeds) -> list[Row]:
+    """What `auto` picks, its pilot included; and for judges that are not as assumed."""
+    rows = []
+    usual = _planned(REFERENCE, seeds.few)
+    rows.append(at_most("auto: Mtok", mean(usual, "tokens") / 1e6, 8.6, ".2f"))
+    rows.append(at_least("auto: tau", mean(usual, "tau"), 0.895))
+    for title, profile in (("lists twice as noisy", NOISY), ("grades say nothing", DISHONEST)):
+        trials = _planned(profile, seeds.few)
+        best = _best_question(profile, seeds.few)
+        rows.append(at_least(f"{title}: tau of auto", mean(trials, "tau"), 0.895))
+        ratio = mean(trials, "tokens") / mean(best[1], "tokens")
+        rows.append(at_most(f"{title}: tokens of auto / of {best[0]}", ratio, 1.3, ".2f"))
+        asked = ", ".join(sorted({_asked(trial) for trial in trials}))
+        rows.append(Row(f"{title}: asked in the end", asked))
+    for habit in ("first", "random"):
+        case = Case("graded", habit="first" if habit == "first" else "random")
+        refused = [_plan(case, seed).stopped == "judge" for seed in range(seeds.few)]
+        name = f"a judge that picks {'the first' if habit == 'first' else 'at random'}: refused"
+        rows.append(Row(name, f"{sum(refused)} of {seeds.few}", f"= {seeds.few}", all(refused)))
+    return rows
+
+
+def top(seeds: Seeds) -> list[Row]:
+    """The best ten of 1,000."""
+    rows = []
+    for title, is_wide, calls, rounds, recall in (
+        ("narrow", False, 420, 14, 0.90),
+        ("wide", True, 550, 8, 0.88),
+    ):
+        trials = []
+        for seed in range(seeds.many):
+            truth, utility = world_of(Case("list:10"), seed)
+            ranking = PosteriorRanking(ITEMS, LIST, objective=Best(10, is_wide), seed=seed)
+            trials.append(play(ranking, judge_of(Case("list:10"), utility, seed), truth))
+        rows.append(at_least(f"{title}: recall", mean(trials, "recall"), recall, ".3f"))
+        rows.append(at_most(f"{title}: list calls", mean(trials, "calls"), calls))
+        rows.append(at_most(f"{title}: rounds", mean(trials, "rounds"), rounds, ".1f"))
+        if not is_wide:
+            rows.append(at_most(f"{title}: Mtok", mean(trials, "tokens") / 1e6, 1.4, ".2f"))
+    return rows
+
+
+def grown(seeds: Seeds) -> list[Row]:
+    """100 new rows among 1,000 that were ranked yesterday."""
+    taus, shares = [], []
+    for seed in range(seeds.few):
+        truth, utility = world_of(Case("list:10"), seed)
+        more = np.random.default_rng([seed, 77]).standard_normal(100)
+        truth, utility = np.r_[truth, more], np.r_[utility, SCALE[0.85] * more]
+        answer = judge_of(Case("list:10"), utility, seed)
+        earlier = _all_outcomes(PosteriorRanking(ITEMS, LIST, seed=seed), answer)
+        anew = play(PosteriorRanking(ITEMS + 100, LIST, seed=seed + 100), answer, truth)
+        ranking = PosteriorRanking(
+            ITEMS + 100,
+            LIST,
+            seed=seed + 50,
+            earlier=earlier,
+            objective=WholeOrder(is_uneven=True),
+        )
+        trial = play(ranking, answer, truth)
+        taus.append(trial.tau)
+        shares.append(trial.calls / anew.calls)
+    return [
+        at_least("tau over all 1,100", float(np.mean(taus)), 0.90),
+        at_most("calls / those of a new sort", float(np.mean(shares)), 0.15, ".3f"),
+    ]
+
+
+def panel(seeds: Seeds) -> list[Row]:
+    """Three judges with tastes of their own, one of them broken by position."""
+    broken = replace(REFERENCE, name="c", taste=0.3, list_slope=6.0, list_scale=4.0)
+    profiles = [replace(REFERENCE, name=name, taste=0.3) for name in "ab"] + [broken]
+    alone: list[list[Trial]] = [[], [], []]
+    together = []
+    for seed in range(seeds.few):
+        truth, utility = world_of(Case("list:10"), seed)
+        judges = [judge_of(Case("list:10", each), utility, seed) for each in profiles]
+        budget = play(PosteriorRanking(ITEMS, LIST, seed=seed), judges[0], truth).tokens
+        for place, judge in enumerate(judges):
+            ranking = PosteriorRanking(ITEMS, LIST, seed=seed, target=0.99)
+            alone[place].append(play(ranking, judge, truth, most_tokens=budget))
+        policy = Panel(LIST, "abc", [1.0] * 3)
+        ranking = PosteriorRanking(ITEMS, policy=policy, seed=seed, target=0.99)
+        together.append(play(ranking, judges, truth, most_tokens=budget))
+    best = max(mean(trials, "tau") for trials in alone)
+    rows = [
+        Row(f"judge {name} alone: tau", f"{mean(trials, 'tau'):.4f}")
+        for name, trials in zip("abc", alone, strict=True)
+    ]
+    return [*rows, at_least("panel, same tokens: tau", mean(together, "tau"), best)]
+
+
+def many(seeds: Seeds) -> list[Row]:
+    """100,000 items in this process: what deciding takes, lists and graded pairs."""
+    rows = []
+    for question in (LIST, Question("graded")):
+        took = _large(question)
+        rows += [
+            at_least(f"{question}: tau", took["tau"], 0.90),
+            at_most(f"{question}: rounds", took["rounds"], 4),
+            Row(f"{question}: calls", f"{took['calls']:,.0f}"),
+        ]
+        if question.kind == "graded":
+            rows.append(at_most(f"{question}: last fit, CPU s", took["fit_s"], 4, ".2f"))
+            rows.append(at_most(f"{question}: CPU us a call", took["us"], 50, ".1f"))
+        else:
+            rows.append(Row(f"{question}: last fit, CPU s", f"{took['fit_s']:.2f}"))
+            rows.append(Row(f"{question}: CPU us a call", f"{took['us']:.1f}"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    rows.append(Row("this process at its largest, GB", f"{peak:.2f}"))
+    return rows
+
+
+def _planned(profile: JudgeProfile, seeds: int) -> list[Trial]:
+    return [_plan(Case("graded", profile), seed) for seed in range(seeds)]
+
+
+def _plan(case: Case, seed: int) -> Trial:
+    truth, utility = world_of(case, seed)
+    policy = Planner(ITEMS, PRICES)
+    ranking = PosteriorRanking(
+        ITEMS, policy=policy, seed=seed, objective=WholeOrder(is_uneven=True)
+    )
+    return play(ranking, judge_of(case, utility, seed), truth)
+
+
+def _best_question(profile: JudgeProfile, seeds: int) -> tuple[str, Sequence[Trial]]:
+    """Return the question that takes the fewest tokens until 0.90, and its trials."""
+    found = {str(q): run_cases(Case(str(q), profile), seeds) for q in OFFERED}
+    best = min(found, key=lambda name: mean(found[name], "tokens"))
+    return best, found[best]
+
+
+def _asked(trial: Trial) -> str:
+    told = [note for note in trial.notes if "; asked " in note]
+    return told[-1].rpartition("; asked ")[2] if told else "nothing"
+
+
+def _all_outcomes(ranking: PosteriorRanking, answer: Answer) -> pa.RecordBatch:
+    found = []
+    while (matches := ranking.next_matches()).num_rows:
+        found.append(judged(matches, answer))
+        ranking.record(found[-1])
+    return concat(found, OUTCOMES)
+
+
+def _large(question: Question) -> dict[str, float]:
+    truth = np.random.default_rng([0, 5]).standard_normal(MANY)
+    keys = text_keys([str(item) for item in range(MANY)])
+    bench = Bench(REFERENCE, 0, "worth", SCALE[0.85] * truth, keys)
+    ranking, watch = PosteriorRanking(MANY, question), time.process_time
+    cpu_s = fit_s = calls = 0.0
+    while True:
+        cpu_s -= watch()
+        matches = ranking.next_matches()
+        cpu_s += watch()
+        if not matches.num_rows:
+            break
+        outcomes = judged(matches, bench.answer)
+        calls, fit_s = calls + matches.num_rows, -watch()
+        ranking.record(outcomes)
+        progress = ranking.progress()
+        fit_s += watch()
+        cpu_s += fit_s
+    standing = ranking.standing()
+    item, score = standing.column("item").to_numpy(), standing.column("score").to_numpy()
+    tau = score_against(truth[item], score).tau_b
+    return {
+        "tau": tau,
+        "rounds": progress.rounds,
+        "calls": calls,
+        "fit_s": fit_s,
+        "us": 1e6 * cpu_s / calls,
+    }
+
+
+Section = Callable[[Seeds], list[Row]]
+
+SECTIONS: dict[str, Section] = {
+    "planner": planner,
+    "top": top,
+    "grown": grown,
+    "panel": panel,
+    "many": many,
+}
