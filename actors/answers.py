@@ -16,6 +16,9 @@ from .questions import HIGHEST_SCORE, Question
 SILENT_CALLS: Final = 30
 """So many calls in a row without a usable answer are enough: their model is not asked on."""
 
+MOST_WHY: Final = 1000
+"""So many characters of a judge's reasons are kept."""
+
 ROOM: Final = 4096
 """The tokens that a typed answer may take where nobody says."""
 
@@ -32,10 +35,11 @@ _GRADED: Final = {
 @dataclass(frozen=True, slots=True)
 class Preference:
     """A judge's answer: a *grade* (of a pair, or the score of one item), or an *order* of places
-    shown (from 0, best first)."""
+    shown (from 0, best first); *why* in its own words, where it was asked for them."""
 
     grade: int | None = None
     order: tuple[int, ...] | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,15 @@ def answer_schema(asked: Asked) -> dict[str, Any] | None:
     """Return the JSON Schema of an answer to *asked*; None where any text will do."""
     if isinstance(asked, Typed):
         return None if asked.schema is None else dict(json.loads(asked.schema))
+    more = {"why": {"type": "string"}} if asked.why else {}
     if asked.kind == "list":
         places = {"type": "integer", "enum": list(range(1, asked.size + 1))}
-        return _object("order", {"type": "array", "items": places})
+        return _object({"order": {"type": "array", "items": places}, **more})
     if asked.kind == "score":
-        return _object("score", {"type": "integer", "enum": list(range(1, HIGHEST_SCORE + 1))})
+        levels = list(range(1, HIGHEST_SCORE + 1))
+        return _object({"score": {"type": "integer", "enum": levels}, **more})
     words = _PAIR if asked.kind == "pair" else _GRADED
-    return _object("verdict", {"type": "string", "enum": list(words)})
+    return _object({"verdict": {"type": "string", "enum": list(words)}, **more})
 
 
 @overload
@@ -120,29 +126,32 @@ def _no_number(name: str) -> float:
 
 
 def _verdict(question: Question, value: Mapping[str, Any]) -> Preference:
+    why = str(value["why"])[:MOST_WHY] if question.why else None
     if question.kind == "score":
-        return Preference(grade=int(value["score"]))
+        return Preference(grade=int(value["score"]), why=why)
     if question.kind != "list":
         words = _PAIR if question.kind == "pair" else _GRADED
-        return Preference(grade=words[value["verdict"]])
-    return Preference(order=_prefix(value["order"]))
+        return Preference(grade=words[value["verdict"]], why=why)
+    return Preference(order=_prefix(value["order"]), why=why)
 
 
 def write_answer(question: Question, verdict: Preference) -> str:
     """Return *verdict* as the JSON that a judge would send."""
+    more = {} if verdict.why is None else {"why": verdict.why}
     if verdict.order is not None:
-        return json.dumps({"order": [place + 1 for place in verdict.order]})
+        return json.dumps({"order": [place + 1 for place in verdict.order], **more})
     if question.kind == "score":
-        return json.dumps({"score": verdict.grade})
+        return json.dumps({"score": verdict.grade, **more})
     words = _PAIR if question.kind == "pair" else _GRADED
-    return json.dumps({"verdict": next(w for w, grade in words.items() if grade == verdict.grade)})
+    said = next(word for word, grade in words.items() if grade == verdict.grade)
+    return json.dumps({"verdict": said, **more})
 
 
-def _object(name: str, value: dict[str, Any]) -> dict[str, Any]:
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": {name: value},
-        "required": [name],
+        "properties": properties,
+        "required": list(properties),
         "additionalProperties": False,
     }
 

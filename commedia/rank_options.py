@@ -24,7 +24,7 @@ class RankOptions(TypedDict, total=False):
     *top* looks for the best so many alone, until their expected recall is *target*; with *wide* in
     fewer, larger rounds. *focus* is the share of rows, from the top, that matters most.
     *since* is an earlier run whose answers about the same rows count. *keep_judge* asks on a judge
-    that seems to know nothing.
+    that seems to know nothing; with *reasons* judges say why, which costs more than their verdicts.
     """
 
     text: str | None
@@ -39,6 +39,7 @@ class RankOptions(TypedDict, total=False):
     focus: float | None
     since: str | None
     keep_judge: bool
+    reasons: bool
 
 
 Choose = Callable[[bool, int], ModelSpec]
@@ -64,6 +65,7 @@ def job_of(
         is_wide=options.get("wide", False),
         focus=options.get("focus"),
         keeps_judge=options.get("keep_judge", False),
+        asks_why=options.get("reasons", False),
         traits=known_traits(model, rubric, prepared.texts),
     )
     return plan_job(prepared, rubric, aim, model=model, budget=budget, since=options.get("since"))

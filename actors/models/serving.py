@@ -120,9 +120,10 @@ class World:
         shown = np.array([[self._rows[name] for name in names]], np.int64)
         bench = Bench(self.profile, self.seed, by, self._utility, self._keys)
         found = bench.answer(question, shown, variant=variant, repeat=repeat)[0]
+        why = "simulated: no reason" if question.why else None
         if question.kind == "list":
-            return write_answer(question, Preference(order=tuple(found.tolist())))
-        return write_answer(question, Preference(grade=int(found)))
+            return write_answer(question, Preference(order=tuple(found.tolist()), why=why))
+        return write_answer(question, Preference(grade=int(found), why=why))
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ DECLARATION: Final = "commedia"
 REQUEST_OVERHEAD: Final = 512
 """Input tokens that a server may add to a request: its chat template, its words on the schema."""
 THINKING_ROOM: Final = 4096
+WHY_ROOM: Final = 160
+"""Output tokens for a judge's reasons."""
 
 _NOT_CHARGED: Final[frozenset[Outcome]] = frozenset(
     {
@@ -202,7 +204,7 @@ def most_tokens_out(asked: Asked, *, thinks: bool = False) -> int:
     if isinstance(asked, Typed):
         room = asked.room
     else:
-        room = 40 + (6 * asked.size if asked.kind == "list" else 0)
+        room = 40 + (6 * asked.size if asked.kind == "list" else 0) + WHY_ROOM * asked.why
     return room + THINKING_ROOM if thinks else room
 
 

@@ -55,6 +55,7 @@ class SortOptions:
     focus: float | None
     since: str | None
     keep_judge: bool
+    reasons: bool
     budget: tuple[str, ...]
     seed: int
     runtime: Literal["ray", "inline"]
@@ -137,6 +138,9 @@ class SortOptions:
     help="Go on from an earlier sort: its answers about rows that are still there count.",
 )
 @click.option("--keep-judge", is_flag=True, help="Ask on a judge that a pilot would refuse.")
+@click.option(
+    "--reasons", is_flag=True, help="Have judges say why, in a sentence; show RUN --item ID tells."
+)
 @click.option(
     "--budget",
     multiple=True,

@@ -24,7 +24,8 @@ class Aim:
     *ask* is a Question's text, or `auto`; *top* looks for the best few alone, in fewer and wider
     rounds where *is_wide*; *focus* is the share of the order, from its top, that matters most.
     *weights* are those of the criteria, *judges* the names of the panel; *traits* is what is known
-    of the judge, *keeps_judge* asks on one that seems to know nothing. *earlier* outcomes (schema
+    of the judge, *keeps_judge* asks on one that seems to know nothing; with *asks_why* judges give
+    their reasons. *earlier* outcomes (schema
     OUTCOMES) count as known.
     """
 
@@ -37,6 +38,7 @@ class Aim:
     weights: tuple[float, ...] = (1.0,)
     judges: tuple[str, ...] = ("",)
     keeps_judge: bool = False
+    asks_why: bool = False
     traits: Traits | None = None
     earlier: pa.RecordBatch | None = field(default=None, compare=False)
 
@@ -87,6 +89,7 @@ def _single(
         policy=_policy(n, aim, prices),
         objective=_objective(n, aim),
         earlier=aim.earlier,
+        asks_why=aim.asks_why,
     )
 
 

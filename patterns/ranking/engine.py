@@ -90,7 +90,8 @@ class PosteriorRanking:
     in so many equal rounds. The *policy* decides what is asked (default: *question*), the
     *objective* what the ranking is after (default: the whole order). *earlier* outcomes (schema
     OUTCOMES) count as known from the start; their judges are others than those who are asked now
-    if their numbers are. A pure function of its arguments and the outcomes, and picklable.
+    if their numbers are. With *asks_why* judges say why. A pure function of its arguments and the
+    outcomes, and picklable.
     """
 
     def __init__(
@@ -105,12 +106,13 @@ class PosteriorRanking:
         policy: Policy | None = None,
         objective: Objective | None = None,
         earlier: pa.RecordBatch | None = None,
+        asks_why: bool = False,
     ) -> None:
         if rounds is not None and budget_calls is None:
             raise UsageError("equal rounds need a budget of calls to divide")
         if question is None and policy is None:
             raise UsageError("a ranking needs a question, or a policy that chooses one")
-        self._n, self._seed = n, seed % 2**63
+        self._n, self._seed, self._asks_why = n, seed % 2**63, asks_why
         self._policy: Policy = policy or Always(question or Question("pair"))
         self._objective = objective or WholeOrder()
         self._main = self._policy.main
@@ -134,7 +136,7 @@ class PosteriorRanking:
     def next_matches(self, limit: int | None = None) -> pa.RecordBatch:
         """Return the next round (MATCHES), at most *limit* matches; no rows once it has stopped."""
         self._settle()
-        matches = Matches()
+        matches = Matches(asks_why=self._asks_why)
         left = self._left(limit)
         if not self._stopped() and left > 0:
             steps = self._policy.steps(self._known())

@@ -1,6 +1,7 @@
 """A round of matches under way: of any width, several questions and judges, as one table."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -19,11 +20,11 @@ def dealt(count: int, shares: Sequence[float]) -> Ints:
 class Matches:
     """Collects the matches of one round, and lays them out as MATCHES."""
 
-    def __init__(self, criterion: int = 0) -> None:
+    def __init__(self, *, asks_why: bool = False) -> None:
         self._shown: list[Ints] = []
         self._tasks: list[str] = []
         self._judges: list[Ints] = []
-        self._criterion = criterion
+        self._asks_why = asks_why
 
     def __len__(self) -> int:
         return sum(map(len, self._shown))
@@ -32,7 +33,8 @@ class Matches:
         """Append the rows of *shown*, asked as *question*, of one judge each (or of the first)."""
         if len(shown):
             self._shown.append(shown)
-            self._tasks.append(str(question.of(shown.shape[1])))
+            asked = replace(question, size=shown.shape[1], why=self._asks_why)
+            self._tasks.append(str(asked))
             self._judges.append(np.zeros(len(shown), np.int64) if judges is None else judges)
 
     def batch(self) -> pa.RecordBatch:
@@ -50,6 +52,6 @@ class Matches:
                 pa.array(np.concatenate([[], *codes]), pa.int16()), pa.array(words, pa.string())
             ),
             "judge": pa.array(np.concatenate([[], *self._judges]), pa.int16()),
-            "criterion": pa.array(np.full(len(self), self._criterion), pa.int16()),
+            "criterion": pa.array(np.zeros(len(self)), pa.int16()),
         }
         return pa.record_batch([columns[field.name] for field in MATCHES], schema=MATCHES)

@@ -289,6 +289,7 @@ OPTIONS = SortOptions(
     focus=None,
     since=None,
     keep_judge=False,
+    reasons=False,
     budget=(),
     seed=0,
     runtime="inline",
