@@ -147,6 +147,12 @@ def write_answer(question: Question, verdict: Preference) -> str:
     return json.dumps({"verdict": said, **more})
 
 
+def beginning(question: Question) -> str:
+    """Return how every answer to *question* begins, up to what the judge decides."""
+    starts = {"list": '{"order": [', "score": '{"score":'}
+    return starts.get(question.kind, '{"verdict": "')
+
+
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",

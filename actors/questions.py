@@ -32,7 +32,7 @@ class Question:
     @classmethod
     def parse(cls, text: str) -> "Question":
         """Read `pair`, `graded`, `list:K` with K from 2 to 50, or `score`; raises UsageError."""
-        if text.endswith(_WHY):
+        if text.endswith(_WHY) and text.count(_WHY) == 1:
             return replace(cls.parse(text.removesuffix(_WHY)), why=True)
         if text == "pair":
             return cls("pair")

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from ..answers import Asked, Typed, answer_schema
+from ..answers import Asked, Typed, answer_schema, beginning
 from ..errors import RunFailedError
+from ..questions import Question
 from .wire import (
     CALL_SPEC_HEADER,
     DECLARATION,
@@ -22,6 +23,7 @@ from .wire import (
     Form,
     Request,
     body_of,
+    gone_on,
     most_tokens_out,
     read_error,
     read_message,
@@ -84,17 +86,24 @@ class ClaudeClient:
         is_judge = request.row.get("role", "judge") == "judge"
         model = self._model if is_judge else request.row["model"]
         schema = _strict_schema(request.question) if strict else None
-        body = body_of(request, model=model, max_tokens=max_tokens, strict=schema)
+        begun = self._begun(request.question) if schema is None else ""
+        body = body_of(request, model=model, max_tokens=max_tokens, strict=schema, begun=begun)
         headers = await self._headers(request)
         try:
             async with asyncio.timeout(timeout_s):
                 attempt = await self._send(body, headers)
         except TimeoutError:
             return Attempt("timeout")
-        self._form.note(attempt, strict=schema is not None)
+        if begun:
+            attempt = gone_on(attempt, begun)
+        self._form.note(attempt, strict=schema is not None, begun=bool(begun))
         if attempt.outcome == "truncated" and self.max_tokens(request.question) > max_tokens:
             return Attempt("truncated", usage=attempt.usage, reason="thinking")
         return attempt
+
+    def _begun(self, asked: Asked) -> str:
+        """Return the first words of a judge's answer, where it must be helped to begin it."""
+        return beginning(asked) if self._form.is_begun and isinstance(asked, Question) else ""
 
     async def declared(self) -> Mapping[str, Any] | None:
         """Return what the endpoint's models list says under `commedia`; it is asked once."""

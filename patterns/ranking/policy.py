@@ -19,8 +19,9 @@ OFFERED: Final = (PAIR, GRADED, LIST)
 """What a planner chooses from."""
 
 PILOT_ITEMS: Final = 150
-PILOT_PAIRS, PILOT_LISTS, PILOT_SWAPS = 300, 60, 60
-"""The pilot: so many graded pairs, then as many again with these lists, and pairs swapped."""
+PILOT_TRIES, PILOT_PAIRS, PILOT_LISTS, PILOT_SWAPS = 12, 300, 60, 60
+"""The pilot: a try whether grades are answered at all, so many graded pairs, then as many again
+with these lists, and pairs swapped."""
 
 SMALL: Final = 500
 """Among so few items a pilot would cost a quarter of the ranking and more: lists are asked."""
@@ -166,13 +167,16 @@ class Planner:
     main: Question = GRADED
     audits: bool = True
     pilot: int = 0
+    pair: Question = GRADED
+    """What the pilot asks about pairs: plain ones where grades get no answer."""
+
     found: Traits | None = field(default=None)
     is_refused: bool = False
     changed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.has_pilot:
-            self.pilot = 2
+            self.pilot = 3
             self.main = self._best(self.traits or Traits())
 
     @property
@@ -183,21 +187,31 @@ class Planner:
     def steps(self, known: Known) -> list[Step]:
         """Return a part of the pilot, or the question that tells most by what is known now."""
         self.pilot += 1
-        among = min(self.n, PILOT_ITEMS)
-        if self.pilot == 1:
-            return [Step(GRADED, calls=PILOT_PAIRS, among=among)]
-        if self.pilot == 2:
-            lists = Step(LIST, calls=PILOT_LISTS, among=among)
-            return [Step(GRADED, calls=PILOT_PAIRS, among=among, swapped=PILOT_SWAPS), lists]
+        if self.pilot <= 3:
+            return self._pilot(known)
         if self.n <= SMALL:
             return [Step(self.main)]
         if self.traits is None or known.judges:
             self.found = found = self._learned(known)
-            self.is_refused = self.pilot == 3 and _knows_nothing(known) and not self.keeps
+            self.is_refused = self.pilot == 4 and _knows_nothing(known) and not self.keeps
             if self.is_refused:
                 return []
             self._choose(found)
         return [Step(self.main)]
+
+    def _pilot(self, known: Known) -> list[Step]:
+        """Return the next part of the pilot; its last one is short where no signal was seen."""
+        among = min(self.n, PILOT_ITEMS)
+        if self.pilot == 1:
+            return [Step(GRADED, calls=PILOT_TRIES, among=among)]
+        if self.pilot == 2:
+            if known.counts.get((0, "graded"), 0) < PILOT_TRIES // 4:
+                self.pair = self.main = PAIR
+            return [Step(self.pair, calls=PILOT_PAIRS, among=among)]
+        if known.signal.is_absent and not self.keeps:
+            return [Step(self.pair, calls=0, among=among, swapped=PILOT_SWAPS)]
+        lists = Step(LIST, calls=PILOT_LISTS, among=among)
+        return [Step(self.pair, calls=PILOT_PAIRS, among=among, swapped=PILOT_SWAPS), lists]
 
     def notes(self, known: Known) -> list[str]:
         """Return what the pilot found and what was chosen, in words."""
@@ -226,14 +240,14 @@ class Planner:
         best = self._best(found)
         if best == self.main:
             return
-        if self.pilot > 3:
+        if self.pilot > 4:
             if value(self.main, found, self.prices) > STAYS * value(best, found, self.prices):
                 return
             self.changed.append(f"the question was changed from {self.main} to {best}")
         self.main = best
 
     def _best(self, traits: Traits) -> Question:
-        offered = [GRADED, LIST] if traits.is_graded else [PAIR, LIST]
+        offered = [GRADED if traits.is_graded else PAIR, LIST]
         if self.n <= SMALL:
             return LIST
         return max(offered, key=lambda question: value(question, traits, self.prices))
@@ -247,7 +261,8 @@ class Planner:
         noise = assumed.list_noise
         if pair is not None and listed is not None:
             noise *= (pair.keen / listed.keen / noise) ** self._trust(known)
-        traits = replace(assumed, list_noise=noise, is_graded=not known.honesty.is_in_doubt)
+        is_graded = self.pair == GRADED and not known.honesty.is_in_doubt
+        traits = replace(assumed, list_noise=noise, is_graded=is_graded)
         if known.swaps.asked:
             traits = replace(traits, flips=known.swaps.share)
         if pair is not None and pair.much < FAR:

@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commedia.actors.answers import answer_schema
+from commedia.actors.answers import Preference, answer_schema, beginning, write_answer
 from commedia.actors.models.wire import (
     Attempt,
     Form,
+    Outcome,
     Request,
     Usage,
     body_of,
+    gone_on,
     most_tokens_in,
     most_tokens_out,
     read_error,
@@ -205,3 +207,57 @@ def test_a_sign_of_thinking_makes_room_for_it() -> None:
     thoughtful.note(Attempt("ok", ANSWER, Usage(9, 90, 80)), strict=True)
 
     assert silent.thinks and thoughtful.thinks
+
+
+PROSE = Attempt("ok", "The first text has more of it.")
+CUT = Attempt("truncated", "You are given a task")
+
+
+def test_who_writes_prose_three_times_has_its_answers_begun() -> None:
+    form = Form(is_strict=False)
+    for attempt in (PROSE, CUT, Attempt("ok", ANSWER), PROSE, CUT):
+        form.note(attempt, strict=False)
+    assert not form.is_begun
+
+    form.note(PROSE, strict=False)
+    assert form.is_begun
+
+
+def test_an_endpoint_that_refuses_a_begun_answer_is_not_asked_so_again() -> None:
+    form = Form(is_strict=False, is_begun=True)
+    form.note(Attempt("bad_request"), strict=False, begun=True)
+    for _ in range(10):
+        form.note(PROSE, strict=False)
+
+    assert not form.is_begun
+
+
+@pytest.mark.parametrize("task", ["pair", "graded", "score", "list:4"])
+def test_every_answer_begins_as_its_question_says(task: str) -> None:
+    question = Question.parse(task)
+    order = (2, 0, 1, 3) if question.kind == "list" else None
+    answer = write_answer(question, Preference(None if order else 1, order))
+    begun = beginning(question)
+    body = body_of(request(), model="m", max_tokens=9, strict=None, begun=begun)
+
+    assert answer.startswith(begun)
+    assert body["messages"][-1] == {"role": "assistant", "content": begun}
+    assert gone_on(Attempt("ok", answer.removeprefix(begun)), begun).text == answer
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome", "text", "ends"),
+    [
+        ('first"}', "ok", ANSWER, "ok"),
+        (ANSWER, "ok", ANSWER, "ok"),
+        ('first"}} and so on', "truncated", ANSWER, "ok"),
+        ("first, because", "truncated", '{"verdict": "first, because', "truncated"),
+        ("", "refused", '{"verdict": "', "refused"),
+    ],
+)
+def test_a_begun_answer_is_the_value_that_it_begins_with(
+    said: str, outcome: Outcome, text: str, ends: str
+) -> None:
+    found = gone_on(Attempt(outcome, said), '{"verdict": "')
+
+    assert (found.text, found.outcome) == (text, ends)
