@@ -56,6 +56,8 @@ class SortOptions:
     since: str | None
     keep_judge: bool
     reasons: bool
+    method: str | None
+    votes: int | None
     budget: tuple[str, ...]
     seed: int
     runtime: Literal["ray", "inline"]
@@ -138,6 +140,13 @@ class SortOptions:
     help="Go on from an earlier sort: its answers about rows that are still there count.",
 )
 @click.option("--keep-judge", is_flag=True, help="Ask on a judge that a pilot would refuse.")
+@click.option(
+    "--method",
+    metavar="NAME",
+    help="A classical ranking in place of ours: merge, quick, heap, knockout, swiss, swiss-bt, "
+    "window, pointwise, bucket or random.",
+)
+@click.option("--votes", type=click.IntRange(min=1), help="With --method: votes a comparison.")
 @click.option(
     "--reasons", is_flag=True, help="Have judges say why, in a sentence; show RUN --item ID tells."
 )
