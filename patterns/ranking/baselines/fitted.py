@@ -23,7 +23,7 @@ class FittedPairs(ScriptedRanking):
     where *wins_tell*, it predicts its tau, and has 90% rank intervals.
     """
 
-    at_end = "budget"
+    at_end = "data"
     wins_tell: ClassVar[bool] = True
     """Whether who is better wins more often: by that it is tested whether there is an order. Where
     it cannot be, nothing is predicted, and rank intervals are 1 to n."""

@@ -16,7 +16,7 @@ class Knockout(ScriptedRanking):
     and many ties below. A tied match is won by lot.
     """
 
-    at_end = "budget"
+    at_end = "data"
 
     def __init__(self, n: int, *, seed: int = 0, votes: int = 1, repeats: int = REPEATS) -> None:
         super().__init__(n, seed=seed, votes=votes)

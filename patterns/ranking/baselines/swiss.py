@@ -24,7 +24,7 @@ class Swiss(ScriptedRanking):
     is the Elo rating, 1500 in the mean.
     """
 
-    at_end = "budget"
+    at_end = "data"
 
     def __init__(self, n: int, *, seed: int = 0, votes: int = 1, rounds: int = ROUNDS) -> None:
         super().__init__(n, seed=seed, votes=votes)

@@ -16,7 +16,7 @@ class SlidingWindow(ScriptedRanking):
     """
 
     question = Question("list", SIZE)
-    at_end = "budget"
+    at_end = "data"
 
     def __init__(self, n: int, *, seed: int = 0, votes: int = 1, passes: int = PASSES) -> None:
         super().__init__(n, seed=seed, votes=votes)
