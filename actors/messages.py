@@ -44,6 +44,11 @@ class ModelSpec(Message):
         """Whether the host itself answers, from a profile."""
         return self.name.startswith("sim:")
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether recorded verdicts answer, so that nothing is asked and nothing costs."""
+        return self.name.startswith("recorded:")
+
 
 class Attach(Message):
     """Tells a judge's host what it judges with: the items travel as its table, number *table*."""
