@@ -21,9 +21,10 @@ from ..patterns.self_preference import favours_of
 from .rows import Row, at_least, within
 from .trial import judged
 
-SYSTEMS, ITEMS, JUDGES, SEEDS = 9, 500, 3, 50
-GAP: Final = 0.2
-"""What neighbours in the true order are apart, in logits."""
+SYSTEMS, ITEMS, JUDGES, SEEDS, CALLS = 9, 500, 3, 50, 2_000
+VAIN_SEEDS, VAIN_CALLS = 12, 4_000
+GAP: Final = 0.08
+"""What neighbours in the true order are apart, in logits: so little that it is in doubt."""
 
 CHANCE: Final = 0.8
 """How far a system's outputs lie apart, beside what it is worth in the mean, in logits."""
@@ -58,13 +59,13 @@ def leagues() -> list[Row]:
 
 
 def vanity() -> list[Row]:
-    """A judge that prefers its own model's outputs, among two that do not; and three that do not."""
+    """A judge that prefers its own model's outputs, beside two that do not; and none that does."""
     seen, effects, covered, false = 0, [], 0, 0
-    for seed in range(SEEDS):
+    for seed in range(VAIN_SEEDS):
         system, item, worth = _outputs(seed)
         for is_vain in (True, False):
             judges = _judges(seed, system, worth, vanity=VANITY if is_vain else 0.0)
-            _, outcomes = _held(seed, system, item, judges)
+            _, outcomes = _held(seed, system, item, judges, VAIN_CALLS)
             told = verdicts_of(outcomes, Rows(system, item, SYSTEMS, ITEMS))
             [favour] = favours_of(told, SYSTEMS, [(0, 4)], judges=JUDGES)
             if favour.effect is None:
@@ -76,10 +77,13 @@ def vanity() -> list[Row]:
             else:
                 false += not favour.low <= 0.0 <= favour.high
     return [
-        at_least("vanity found out, share of leagues", seen / SEEDS, 0.8, ".2f"),
-        Row(f"its effect, where {VANITY} is true", f"{np.mean(effects):.2f}"),
-        Row("its 90% interval holds the truth", f"{covered / SEEDS:.2f}"),
-        Row("where there is none, it is seen in", f"{false / SEEDS:.2f}"),
+        at_least("vanity found out, share of leagues", seen / VAIN_SEEDS, 0.8, ".2f"),
+        Row(
+            f"its effect (true: {VANITY} beside one item's other outputs)",
+            f"{np.mean(effects):.2f}",
+        ),
+        Row("its 90% interval holds the truth", f"{covered / VAIN_SEEDS:.2f}"),
+        Row("where there is none, it is seen in", f"{false / VAIN_SEEDS:.2f}"),
     ]
 
 
@@ -104,10 +108,10 @@ def _judges(seed: int, system: Ints, worth: Floats, *, vanity: float = 0.0) -> l
 
 
 def _held(
-    seed: int, system: Ints, item: Ints, judges: list[Bench]
+    seed: int, system: Ints, item: Ints, judges: list[Bench], calls: int = CALLS
 ) -> tuple[League, pa.RecordBatch]:
     """Hold a league until it stops; returns it, and all outcomes."""
-    league = League(system, item, GRADED, seed=seed, target=0.95, judges=JUDGES)
+    league = League(system, item, GRADED, seed=seed, target=0.95, judges=JUDGES, budget_calls=calls)
     answers, told = [bench.answer for bench in judges], []
     while (matches := league.next_matches()).num_rows:
         told.append(judged(matches, answers))
@@ -125,7 +129,7 @@ def _play(seed: int) -> Played:
     rank = number + 1.0  # systems are numbered best first
     apart = np.sign(np.subtract.outer(number, number))[np.triu_indices(len(number), 1)]
     return Played(
-        coverage=float(np.mean((low - 0.5 <= rank) & (rank <= high + 0.5))),
+        coverage=float(np.mean((low <= rank) & (rank <= high))),
         in_order=float(np.mean(apart < 0)),
         calls=league.progress().asked,
         width=float(np.mean(high - low)),
