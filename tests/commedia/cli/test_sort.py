@@ -292,6 +292,7 @@ OPTIONS = SortOptions(
     budget=(),
     seed=0,
     runtime="inline",
+    address=None,
     hosts=None,
     in_flight=64,
     batch_rows=None,
