@@ -114,7 +114,7 @@ class Judge(Role):
         self._matters: dict[int, _Matter] = {}
 
     async def receive(self, envelope: Envelope) -> AsyncIterator[Envelope]:
-        """Take what to judge with (Attach, Detach), try one item (Trial), or answer (Ask)."""
+        """Take what to judge with (Attach, Detach), try items (Trial), or answer (Ask)."""
         match envelope.body:
             case Attach(table=table) as attach:
                 self._matters[table] = _Matter.of(attach, envelope.batch(), self.context)
@@ -122,8 +122,8 @@ class Judge(Role):
             case Detach(table=table):
                 self._matters.pop(table, None)
                 yield Envelope(Done())
-            case Trial(item=item, table=table):
-                if item is not None:
+            case Trial(items=items, table=table):
+                for item in items:
                     _fenced(Question("list"), self._matters[table].texts[item])
                 yield Envelope(Done())
             case Ask(table=int(table)):

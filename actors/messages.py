@@ -107,10 +107,10 @@ class Answers(Message):
 
 
 class Trial(Message):
-    """Has a host handle one item alone (of item table *table*), to learn whether that item kills
-    it; or none, to learn whether it lives."""
+    """Has a host handle *items* of item table *table* and no others, to learn whether one kills it;
+    or none, to learn whether it lives."""
 
-    item: int | None = None
+    items: tuple[int, ...] = ()
     table: int = 0
 
 

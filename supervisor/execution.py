@@ -349,7 +349,7 @@ class Execution:
         self._teller.tell_at_times()
 
     def _learn_why(self, replies: pa.RecordBatch) -> None:
-        statuses = set(replies.column("status").to_pylist())
+        statuses = replies.column("status").unique().to_pylist()
         if self.calls_left() == 0 or "over_budget" in statuses:
             self._end_for("budget")
         if "skipped" in statuses:  # the gateway has given the model up

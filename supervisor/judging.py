@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from ..actors.grouping import alike
 from ..actors.judge import TEMPLATES, VARIANT, TokenCount
 from ..actors.models.prices import PRICED_AS, price_of
 from ..actors.models.simulated import most_answer_tokens
@@ -121,9 +122,10 @@ def _groups(matches: pa.RecordBatch) -> Iterator[_Group]:
     sizes, starts = np.diff(starts), starts[:-1] - starts[:1].sum()
     asked, criterion = task.indices.to_numpy(), matches.column("criterion").to_numpy()
     words = task.dictionary.to_pylist()
-    for code, size, by in np.unique(np.stack([asked, sizes, criterion], 1), axis=0).tolist():
-        rows = np.flatnonzero((asked == code) & (sizes == size) & (criterion == by))
-        items = flat[starts[rows][:, None] + np.arange(size)]
+    for rows in alike(asked, sizes, criterion):
+        code, size, by = (int(column[rows[0]]) for column in (asked, sizes, criterion))
+        is_all = len(rows) == len(sizes)
+        items = flat.reshape(-1, size) if is_all else flat[starts[rows][:, None] + np.arange(size)]
         yield rows, Question.parse(words[code]).of(size), np.asarray(items, np.int64), by
 
 

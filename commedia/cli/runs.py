@@ -63,6 +63,10 @@ def show(run: str, item: str | None, as_json: bool) -> None:
         from .agents import show_workflow
 
         show_workflow(record)
+    elif record.data.get("kind") == "eval":
+        from .eval_delivery import show_eval
+
+        show_eval(record)
     else:
         _show_run(record)
 

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 import click
 
-from .options import EXIT_CODES, between, focus, not_blank, print_json, question, template
+from .options import (
+    EXIT_CODES,
+    address_option,
+    between,
+    focus,
+    not_blank,
+    print_json,
+    question,
+    template,
+)
 from .progress import ProgressView
 from .stdout import quiet_stdout
 
@@ -61,6 +70,7 @@ class SortOptions:
     budget: tuple[str, ...]
     seed: int
     runtime: Literal["ray", "inline"]
+    address: str | None
     hosts: int | None
     in_flight: int
     batch_rows: int | None
@@ -164,6 +174,7 @@ class SortOptions:
     show_default=True,
     help="Actors on Ray, or all in this process.",
 )
+@address_option
 @click.option("--hosts", type=click.IntRange(min=1), help="Processes that play judges, at most.")
 @click.option(
     "--in-flight",
@@ -212,6 +223,7 @@ def sort_table(options: SortOptions) -> int:
             model=models_of(options.model),
             base_url=options.base_url,
             runtime=options.runtime,
+            address=options.address,
             hosts=options.hosts,
             batch_rows=options.batch_rows,
             budget=options.budget or None,

@@ -295,6 +295,7 @@ OPTIONS = SortOptions(
     budget=(),
     seed=0,
     runtime="inline",
+    address=None,
     hosts=None,
     in_flight=64,
     batch_rows=None,
