@@ -1,6 +1,7 @@
 """What a run writes down as it goes: events, matches and the ranking so far."""
 
 import hashlib
+import json
 import threading
 from typing import Final
 
@@ -65,6 +66,7 @@ class Logbook:
             "text_hashes": _at(shown, self._text_hashes(items)),
             "prompt_version": words([VARIANT]).take(pa.repeat(0, rows)),
             "order": _at(order, ids),
+            "why": _reasons(requests, replies),
         }
         names = MATCH_LOG.names
         table = pa.Table.from_arrays([columns[name] for name in names], names)
@@ -92,6 +94,14 @@ class Logbook:
             digests = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts]
             self._hashed = (items, pa.array(digests, pa.string()))
         return self._hashed[1]
+
+
+def _reasons(requests: pa.RecordBatch, replies: pa.RecordBatch) -> pa.Array:
+    """Return why each match was answered as it was, in the judge's own words (untrusted)."""
+    if not any(text.endswith("+why") for text in requests.column("task").dictionary.to_pylist()):
+        return pa.nulls(requests.num_rows, pa.string())
+    answers = replies.column("answer").to_pylist()
+    return pa.array([a and json.loads(a).get("why") for a in answers], pa.string())
 
 
 def items_in_order(shown: pa.Array, order: pa.Array) -> pa.Array:

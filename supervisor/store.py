@@ -33,6 +33,7 @@ MATCH_LOG: Final = pa.schema(
         pa.field("tokens_in", pa.int32(), nullable=False),
         pa.field("tokens_out", pa.int32(), nullable=False),
         pa.field("cost_nanousd", pa.int64()),
+        pa.field("why", pa.string()),
     ]
 )
 """One row a match. *ids* and *text_hashes* in the order shown, *order* ids best first."""

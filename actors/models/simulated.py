@@ -17,6 +17,9 @@ from ..simulation.keyed import Ints, text_keys
 from ..tables import ANSWERS, CLOSED, REPLIES, batch, concat
 from .prices import PRICED_AS, price_of
 
+WHY_TOKENS: Final = 40
+"""What a sentence of reasons takes: an assumption. A simulated judge has none to give."""
+
 _LOWEST: Final = 2
 _GRADES: Final = range(-_LOWEST, HIGHEST_SCORE + 1)
 
@@ -116,4 +119,5 @@ def _answer_tokens_by_grade(question: Question) -> Ints:
         }
         said = grades[question.kind]
         verdicts = [Preference(grade=min(max(g, said[0]), said[-1])) for g in _GRADES]
-    return np.array([estimate_tokens(write_answer(question, v)) for v in verdicts], np.int64)
+    tokens = [estimate_tokens(write_answer(question, v)) for v in verdicts]
+    return np.array(tokens, np.int64) + WHY_TOKENS * question.why

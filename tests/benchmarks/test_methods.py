@@ -11,7 +11,7 @@ from commedia.actors.questions import Question
 from commedia.actors.simulation.judge import REFERENCE, Bench
 from commedia.actors.simulation.keyed import text_keys
 from commedia.benchmarks.entrants import entrants
-from commedia.benchmarks.methods import (
+from commedia.benchmarks.sorting import (
     Afresh,
     Result,
     compare,

@@ -17,7 +17,7 @@ from commedia.actors.simulation.judge import REFERENCE, Bench
 from commedia.actors.simulation.keyed import text_keys
 from commedia.actors.tables import MATCHES, OUTCOMES, STANDING
 from commedia.benchmarks.cases import mean
-from commedia.benchmarks.methods import Afresh
+from commedia.benchmarks.sorting import Afresh
 from commedia.benchmarks.trial import Answer, Ints, judged, play
 from commedia.patterns.ranking import score_against
 from commedia.patterns.ranking.baselines import METHODS, Knockout, SlidingWindow
