@@ -36,12 +36,12 @@ def test_the_commands_run_as_they_stand(
     shutil.copy(ROOT / "commedia" / "data" / "bug_reports.csv", tmp_path / "bugs.csv")
     (tmp_path / "hunt.py").write_text(HUNT)
     monkeypatch.chdir(tmp_path)
-    assert len(COMMANDS) == 10
+    assert len(COMMANDS) == 15
     for command in COMMANDS:
         words = shlex.split(command)
         if words[0] == "serve":
             continue  # runs until it is stopped; its own tests start it
-        more = ["--runtime", "inline", "-q"] if words[0] in ("sort", "run") else []
+        more = ["--runtime", "inline", "-q"] if words[0] in ("sort", "run", "eval") else []
         code = commedia([words[0], *more, *words[1:]])
         said = capsys.readouterr().err
 
