@@ -52,6 +52,11 @@ async def root_cause(
     quarantine. Every cause cites rows of the evidence, as NAME:ROW, counted from 0. Evidence that
     has no rows where they are needed is left out, and the report says so.
 
+    Kinds of fault: cpu_contention (another process takes the processor), cpu_consumed (its own
+    code burns it), network_delay (its packets are late), exception (its control flow is cut),
+    return (a call returns the wrong thing, and the flow goes on by another branch). `share` is how
+    sure the service is, `kind_share` how sure the kind; `other_kinds` has what speaks otherwise.
+
     Args:
         incident: what happened, in a sentence
         evidence: tables by name, as logs=app.parquet: logs, spans, metrics (told by their
