@@ -5,7 +5,6 @@ baseline and from the last ten minutes of it, so that a level which moved long b
 """
 
 import re
-import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,8 +38,7 @@ class _Level:
 
 def read(digest: pa.Table) -> Reading:
     """Return the signs in a metrics *digest*."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # windows without a value of some metric
+    with np.errstate(divide="ignore", invalid="ignore"):  # windows without a value of some metric
         levels, windows = _levels(digest)
         usual = _usual(levels)
         signs = {part: Sign(part, len(windows)) for part in PARTS}
@@ -122,5 +120,6 @@ def _usual(levels: Mapping[tuple[str, str], _Level]) -> dict[str, float]:
     """Return the busiest service's usual level of each metric."""
     known = defaultdict(list)
     for (_, metric), level in levels.items():
-        known[metric].append(np.nanmedian(np.abs(level.middle[1:])))
-    return {metric: float(np.nan_to_num(np.nanmax(of))) for metric, of in known.items()}
+        before = level.middle[1:][np.isfinite(level.middle[1:])]
+        known[metric].append(float(np.median(np.abs(before))) if len(before) else 0.0)
+    return {metric: max(of) for metric, of in known.items()}
