@@ -11,7 +11,7 @@ from outages import AT, look, outage
 from commedia.patterns.recipes.root_cause.answers import FAULTS, Fault
 from commedia.patterns.recipes.root_cause.describe import describe
 from commedia.patterns.recipes.root_cause.digests import DIGEST, READ
-from commedia.patterns.recipes.root_cause.evidence import Kind, Windows, normalise
+from commedia.patterns.recipes.root_cause.evidence import Kind, Windows, normalise, number_rows
 from commedia.patterns.recipes.root_cause.panel import analyse, refute
 from commedia.patterns.recipes.root_cause.synthesis import hunt
 
@@ -123,3 +123,18 @@ def test_signs_are_read_side_by_side_without_a_warning() -> None:
         read = list(pool.map(lambda one: READ[one[0]](one[1]), digests * 20))
 
     assert len(read) == 60
+
+
+def test_of_two_deploys_the_later_is_likelier() -> None:
+    """What breaks at once is noticed at once."""
+    columns = {
+        "t_s": [-1860.0, -1020.0, -30.0],
+        "service": ["early", "later", "last"],
+        "message": ["v1", "v2", "v3"],
+    }
+    rows = normalise("deploys", "events", number_rows(pa.table(columns)), Windows(0.0))
+
+    changed = READ["events"](DIGEST["events"](rows))["changed"]
+
+    assert changed["last"].nats > changed["later"].nats > changed["early"].nats > 0
+    assert changed["early"].note == "event 'v1', the last 31 min before"
