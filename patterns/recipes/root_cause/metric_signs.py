@@ -1,7 +1,8 @@
-"""What metrics show: processor, memory and latency, each against the service's own past.
+"""What metrics show: the processor, of each service against its own past.
 
-A metric's part is told by its name. A change counts as far as it stands out both from the whole
-baseline and from the last ten minutes of it, so that a level which moved long before is no sign.
+A metric's part is told by its name; only those of the processor are read so far. A change counts as
+far as it stands out both from the whole baseline and from the last ten minutes of it, so that a
+level which moved long before is no sign.
 """
 
 import re
@@ -48,6 +49,13 @@ def read(digest: pa.Table) -> Reading:
                     _add(signs[part], service, metric, level, windows, usual[metric])
         shown = {part: sign.read() for part, sign in signs.items()}
     return shown
+
+
+def unread(digest: pa.Table) -> list[str]:
+    """Return the metrics in *digest* where no sign is read from any of them, else nothing."""
+    names = sorted(str(name) for name in digest["metric"].unique().to_pylist())
+    is_read = any(re.search(part, name.lower()) for part in PARTS.values() for name in names)
+    return [] if is_read else names
 
 
 def _add(sign: Sign, service: str, metric: str, level: _Level, windows: Ints, usual: float) -> None:
