@@ -28,7 +28,7 @@ from .patterns.loops import Loop
 from .rank_options import RankOptions, job_of
 from .ranking_run import perform_rank
 from .results import RankResult
-from .resuming import remember
+from .resuming import check_budget, remember
 from .run_result import RunResult
 from .supervisor.budget import Budget
 from .supervisor.children import Intensity
@@ -154,6 +154,7 @@ class Session:
         arguments; the model and the budget are this session's.
         """
         known = remember(run, None if script is None else _workflow_of(script), args)
+        check_budget(known.record, self._budget)
         data = known.data
         seed = int(data["seed"])
         launch = self._launch(known.args, known.workflow, name=str(data["model"]), seed=seed)
@@ -193,6 +194,7 @@ class Session:
     def resume_rank(self, run: str) -> RankResult:
         """Go on with a sort, by the name of its run: what was answered is not asked again."""
         record = find_run(run)
+        check_budget(record, self._budget)
         data = record.data
         profile = JudgeProfile(**data["profile"]) if "profile" in data else self._profile
         model = choose_judges(
