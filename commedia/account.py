@@ -188,8 +188,8 @@ def _notes(job: Job, finished: Finished) -> list[str]:
         )
     if tally.unsettled:
         notes.append(
-            f"{counted(len(tally.unsettled), 'call')} in flight when the run fell may have been "
-            "charged, count in full, and were asked again"
+            f"{counted(len(tally.unsettled), 'call')} cut off or taken back in flight may have "
+            "been charged without an answer, and count in full"
         )
     if tally.overruns:
         notes.append(

@@ -164,8 +164,8 @@ def _reuse(result: RunResult[Any]) -> list[str]:
     if result.unsettled:
         shown = ", ".join(result.unsettled[:5]) + (", ..." if len(result.unsettled) > 5 else "")
         lines.append(
-            f"in flight when the run fell: {shown}; these may have been charged, count in full, "
-            "and were asked again"
+            f"cut off or taken back in flight: {shown}; these may have been charged without an "
+            "answer, and count in full"
         )
     return lines
 
