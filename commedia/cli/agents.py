@@ -27,6 +27,7 @@ def show_workflow(record: "RunRecord") -> None:
     """Print the run of a workflow: what it came to, phase by phase."""
     from ..inert import inert, inert_lines
     from ..run_result import RunResult
+    from .runs import going_on
 
     data = record.data
     facts = {name: data.get(name, _missing(name)) for name in _FIELDS}
@@ -43,7 +44,7 @@ def show_workflow(record: "RunRecord") -> None:
     if value is not None:
         text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
         click.echo(inert_lines(text))
-    for line in [*lines, *trace_lines(result)]:
+    for line in [*lines, *trace_lines(result), *going_on(record)]:
         click.echo(line)
 
 

@@ -120,6 +120,7 @@ def resume_run(
 )
 def stop(run: str, label: str | None) -> int:
     """Stop RUN, from any process: what is in flight is kept, and it can be resumed."""
+    from ..standing import standing
     from ..supervisor.control import give_order
     from ..supervisor.run_lock import is_locked
     from ..supervisor.store import find_run
@@ -128,7 +129,7 @@ def stop(run: str, label: str | None) -> int:
     if not is_locked(record.path):
         raise click.UsageError(
             f"run {record.path.name} is not running; its status is "
-            f"{record.data.get('status', 'unknown')}"
+            f"{standing(record).data['status']}"
         )
     give_order(record.path, {"stop": True} if label is None else {"skip": label})
     what = "stop" if label is None else f"skip {label}: any agent so labelled is skipped"
