@@ -162,7 +162,8 @@ def _status(launch: Launch, finished: Finished) -> RunStatus:
         return "interrupted" if finished.paused == "interrupt" else "paused"
     tally = finished.tally
     is_short = tally.missing or tally.branches or tally.dead_letters or tally.overruns
-    lacks = finished.halted or _shortfall(launch, finished)
+    is_halted = finished.halted not in (None, "interrupt")  # it had ended before it could stop
+    lacks = is_halted or _shortfall(launch, finished)
     return "degraded" if is_short or lacks else "completed"
 
 
@@ -232,7 +233,7 @@ def _notes(finished: Finished) -> list[str]:
         )
     if tally.deaths:
         notes.append(f"{len(tally.deaths)} times a process died and was started again")
-    if finished.halted and finished.paused is None:
+    if finished.halted not in (None, "interrupt") and finished.paused is None:
         notes.append(f"the run was halted early ({finished.halted})")
     return notes
 

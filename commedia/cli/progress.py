@@ -47,7 +47,11 @@ class ProgressView:
             self._live = None
 
     def __call__(self, progress: "RunProgress") -> None:
-        """Take the latest *progress*."""
+        """Take the latest *progress*; what is urgent is said however quiet this is."""
+        if progress.is_urgent:
+            for line in progress.said:
+                self.say(line)
+            return
         if self.quiet:
             return
         self._latest = (progress, time.monotonic())

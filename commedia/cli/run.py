@@ -27,6 +27,7 @@ Examples:
   Every ten minutes, until it is stopped:
     commedia run --budget 500k --every 10min watch.py
 
+Ctrl-C once lets calls in flight end, and pauses; twice takes them back; three times kills.
 Exit codes: 0 completed, 3 degraded (something is missing), 1 failed, 2 usage, 75 paused (the
 resume command is printed), 130 interrupted.
 """
