@@ -19,6 +19,7 @@ from .actors.messages import ModelSpec
 from .actors.simulation.judge import JudgeProfile
 from .actors.simulation.world import World
 from .choice import api_key, choose_agents
+from .goals import check_goal
 from .inputs import Items
 from .jobs import Job, items_table, kept_job
 from .launch import Launch, perform
@@ -130,6 +131,7 @@ class Session:
     ) -> RunResult[Any]:
         """Do as `run` does, with the arguments by name, and with a *loop* around it all."""
         launch = dataclasses.replace(self._launch(dict(args), script), loop=loop)
+        check_goal(loop, launch.model, self._budget)
         return self._go(launch, None)
 
     async def arun(self, script: Flow[P, R], *args: P.args, **kwargs: P.kwargs) -> RunResult[R]:
@@ -166,6 +168,7 @@ class Session:
             loop=Loop(**data["loop"]) if data.get("loop") else None,
             world=known.world if known.world.things else launch.world,
         )
+        check_goal(launch.loop, launch.model, self._budget)
         return self._go(launch, known.record.path)
 
     def rank(
