@@ -150,6 +150,7 @@ def _closed(launch: Launch, spec: RunSpec, finished: Finished, wall_s: float) ->
         why=_why(launch, finished),
         question=inquiry.question if inquiry else None,
         notes=tuple(_notes(finished)),
+        options=tuple(inquiry.options or ()) if inquiry else (),
         trace=finished.trace,
         _value=finished.value,
     )

@@ -43,6 +43,8 @@ class RunResult(Generic[R]):
     why: str | None
     question: str | None
     notes: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    """What the *question* may be answered with; anything where there are none."""
     trace: str = field(default="", repr=False)
     """Where the workflow raised, if it did: the traceback of the user's own code."""
     _value: R | None = field(default=None, compare=False)
@@ -118,6 +120,7 @@ _ACCOUNT = (
     *("status", "run_id", "workflow", "model", "simulated", "agents", "calls", "tokens"),
     *("cost_usd", "missing", "branches", "reused", "recalled", "asked", "unsettled"),
     *("wall_s", "virtual_s", "why", "question", "notes"),
+    "options",
 )
 
 
@@ -180,6 +183,7 @@ def _ending(result: RunResult[Any]) -> list[str]:
     if result.question is not None:
         return [
             f"paused: {result.question}",
+            *([f"one of: {', '.join(result.options)}"] if result.options else []),
             f'answer with: commedia answer {result.run_id} "..." --resume',
         ]
     more = " --budget ..." if "--budget" in (result.why or "") else ""

@@ -32,7 +32,10 @@ def show_workflow(record: "RunRecord") -> None:
     data = record.data
     facts = {name: data.get(name, _missing(name)) for name in _FIELDS}
     result: RunResult[Any] = RunResult(
-        **facts, notes=tuple(data.get("notes") or ()), trace=data.get("trace") or ""
+        **facts,
+        notes=tuple(data.get("notes") or ()),
+        options=tuple(data.get("options") or ()),
+        trace=data.get("trace") or "",
     )
     click.echo(inert(f"run {record.path.name} of {result.workflow}, {result.model}"))
     lines = result.lines()
