@@ -86,7 +86,7 @@ def resume_run(
 
     view = ProgressView(quiet=quiet)
     with (
-        quiet_stdout(keep=runtime == "inline") as out,
+        quiet_stdout(keep=runtime == "inline", is_json=as_json) as out,
         Session(
             model=model_of(model or data.get("model_source")),
             base_url=base_url or data.get("base_url"),
