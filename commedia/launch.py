@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .account import CAUSES, causes_in_words
+from .actors.answers import ROOM
 from .actors.messages import ModelSpec
 from .actors.simulation.world import World
 from .choice import NOBODY
@@ -198,7 +199,12 @@ def _why(launch: Launch, finished: Finished) -> str | None:
 
 
 def _shortage(launch: Launch, finished: Finished) -> str:
-    short = finished.tally.short
+    short, spent = finished.tally.short, _has_room(launch.budget, finished)
+    if short is None and spent is not None:
+        return (
+            f"the budget ({launch.budget}) does not cover the next call, which may take its prompt "
+            f"and {ROOM:,} tokens of answer (or max_tokens); {spent} of it is spent"
+        )
     if short is None or short[1] == 0:
         return f"the budget ({launch.budget}) is spent; what was answered is kept"
     wanted, left = short
@@ -206,6 +212,21 @@ def _shortage(launch: Launch, finished: Finished) -> str:
         f"the next stage is {wanted:,} agents wide, the budget ({launch.budget}) leaves {left:,}, "
         "so it was not begun"
     )
+
+
+def _has_room(budget: Budget, finished: Finished) -> str | None:
+    """Return what is spent where a next call may have been too large; None where nothing is left.
+
+    Time is spent to the end, and a cap on agents is told by how many are left.
+    """
+    tally = finished.tally
+    used = {"tokens": tally.tokens, "nanousd": tally.nanousd}
+    caps = {unit: getattr(budget, unit) for unit in used if getattr(budget, unit) is not None}
+    is_full = any(used[unit] >= cap for unit, cap in caps.items())
+    if not caps or is_full or budget.wall_s is not None:
+        return None
+    said = {"tokens": f"{tally.tokens:,} tokens", "nanousd": f"${tally.nanousd / 1e9:,.4f}"}
+    return " and ".join(said[unit] for unit in caps)
 
 
 def _notes(finished: Finished) -> list[str]:
