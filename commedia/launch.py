@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,16 @@ class Launch:
             run_id=folder.name,
             folder=folder,
             model=self.model,
-            budget=self.budget,
+            budget=self._spendable(),
             seed=self.seed,
             slots=self.slots,
             mode=self.mode,
             **settings,
         )
+
+    def _spendable(self) -> Budget:
+        """Return the budget; without dollars where there is no model that could take any."""
+        return replace(self.budget, nanousd=None) if self.model.name == NOBODY else self.budget
 
 
 async def perform(launch: Launch, spec: RunSpec, drive: Callable[[], Driver]) -> RunResult[Any]:

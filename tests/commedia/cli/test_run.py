@@ -131,6 +131,11 @@ def test_what_is_missing_is_said_and_exits_3(
         (["run", "flow.py:hunt", "--incident", "x", "--sources", "y"], "--model sim:sonnet"),
         (["run", "--model", "sim:nobody", "flow.py:chat"], "no simulated agents 'sim:nobody'"),
         (["run", "--model", "flow.py:nobody", "flow.py:chat"], "has no nobody"),
+        (
+            ["run", "--model", "claude-haiku-5-5", "flow.py:chat"],
+            "or rehearse with --model sim:son",
+        ),
+        (["run", "--model", "gpt", "flow.py:chat"], "give sim:sonnet, a Claude model such as"),
         (["run", "--model", "flow.py", "flow.py:chat"], "is FILE.py:FUNCTION; give flow.py:model"),
         (["run", "--times", "2", "flow.py:chat"], "--times means nothing without --every"),
         (["run", "--goal-model", "x", "flow.py:chat"], "means nothing without --goal"),

@@ -61,6 +61,13 @@ def test_a_cause_is_found_in_files_of_any_kind(
     assert report.causes[0].rows
 
 
+def test_a_hunt_without_a_model_may_be_given_dollars(
+    evidence: Callable[..., dict[str, Path]],
+) -> None:
+    """It spends none."""
+    assert hunted(evidence("exception", "finch"), budget="1usd").named
+
+
 def test_names_of_evidence_are_the_users_own(evidence: Callable[..., dict[str, Path]]) -> None:
     paths = evidence("exception", "finch")
     renamed = {"app": paths["logs"], "jaeger": paths["spans"], "prom": paths["metrics"]}
