@@ -233,7 +233,9 @@ def _list(out: TextIO, *, as_json: bool) -> int:
     for name in ("workflow", "from", "what it does"):
         shown.add_column(name)
     for saved in list_workflows():
-        about = f"cannot be loaded: {saved.error}" if saved.error else saved.summary
+        about = saved.error or saved.summary
+        if saved.error and "cannot be loaded" not in saved.error:
+            about = f"cannot be loaded: {about}"
         place = saved.place + (" (shadowed)" if saved.is_shadowed else "")
         shown.add_row(*(Text(inert(cell, 200)) for cell in (saved.name, place, about)))
     console = Console(file=out, highlight=False)
