@@ -16,7 +16,7 @@ from .choice import NOBODY
 from .models import source_of
 from .patterns.loops import Loop
 from .results import counted
-from .run_result import RunResult, RunStatus
+from .run_result import RunResult, RunStatus, unshowable
 from .supervisor.budget import Budget
 from .supervisor.control import forget_orders
 from .supervisor.driver import Driver
@@ -148,7 +148,7 @@ def _closed(launch: Launch, spec: RunSpec, finished: Finished, wall_s: float) ->
         branches=tally.branches,
         reused=tally.reused,
         recalled=tally.recalled,
-        asked=tally.asked,
+        asked=tally.calls if launch.model.is_simulated else tally.asked,
         unsettled=tally.unsettled,
         wall_s=round(wall_s, 3),
         virtual_s=finished.virtual_s,
@@ -257,6 +257,8 @@ def _notes(finished: Finished) -> list[str]:
             f"the server charged {tally.overruns} calls more than they can have taken, so nothing "
             "more was asked"
         )
+    if odd := unshowable(finished.value):
+        notes.append(f"the value holds what is no JSON, shown as Python shows it: {odd}")
     if tally.deaths:
         notes.append(f"{len(tally.deaths)} times a process died and was started again")
     if finished.halted not in (None, "interrupt") and finished.paused is None:

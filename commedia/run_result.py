@@ -19,8 +19,8 @@ class RunResult(Generic[R]):
 
     *missing* counts agents without an answer by their reply status, *branches* those that raised.
     *calls*, *tokens* and *cost_usd* (None where no price is known) are of all its lives; *reused*
-    answers were paid for in earlier ones, and *asked* calls were made in the last.
-    *virtual_s* is how long a simulated run would have taken.
+    answers were paid for in earlier ones, and *asked* calls, simulated or not, were made in the
+    last. *virtual_s* is how long a simulated run would have taken.
     """
 
     status: RunStatus
@@ -138,6 +138,26 @@ def jsonable(value: Any) -> Any:  # Any: what a workflow returned, and what JSON
         return TypeAdapter(Any).dump_python(value, mode="json", fallback=_plain)
     except (PydanticSerializationError, ValueError):
         return repr(value)
+
+
+def unshowable(value: Any) -> str:
+    """Return the type of the first part of *value* that `jsonable` can only show as Python does."""
+    from pydantic import TypeAdapter
+    from pydantic_core import PydanticSerializationError
+
+    odd: list[str] = []
+
+    def watched(part: Any) -> Any:
+        plain = _plain(part)
+        if isinstance(plain, str):
+            odd.append(type(part).__name__)
+        return plain
+
+    try:
+        TypeAdapter(Any).dump_python(value, mode="json", fallback=watched)
+    except (PydanticSerializationError, ValueError):
+        odd.append(type(value).__name__)
+    return odd[0] if odd else ""
 
 
 def _plain(value: Any) -> Any:

@@ -199,7 +199,7 @@ def _print_runs(records: Sequence["RunRecord"]) -> None:
             justify="right" if is_number else "left",
             no_wrap=True,
             overflow="ellipsis",
-            min_width=None if name == "what" else width,  # what is too wide is cut there
+            min_width=None if name == "what" else max(width, len(name)),  # that one is cut
         )
     for row in rows:
         shown.add_row(*(Text(cell) for cell in row))
