@@ -27,9 +27,14 @@ def standing(record: RunRecord) -> RunRecord:
     return replace(record, data={**record.data, **_counted(record), "status": status})
 
 
-def is_unfinished(record: RunRecord) -> bool:
-    """Whether the run was cut off, and can be gone on with."""
-    return record.data.get("status") == UNFINISHED
+def going_on(record: RunRecord) -> list[str]:
+    """Return in lines how to go on with a run that was cut off; nothing of any other."""
+    if record.data.get("status") != UNFINISHED:
+        return []
+    return [
+        "unfinished: the run was killed, or its machine fell; what was answered is kept",
+        f"go on with: commedia resume {record.path.name}",
+    ]
 
 
 def _counted(record: RunRecord) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def show_workflow(record: "RunRecord") -> None:
     """Print the run of a workflow: what it came to, phase by phase."""
     from ..inert import inert, inert_lines
     from ..run_result import RunResult
-    from .runs import going_on
+    from ..standing import going_on
 
     data = record.data
     facts = {name: data.get(name, _missing(name)) for name in _FIELDS}

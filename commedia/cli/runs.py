@@ -137,6 +137,7 @@ def _show_run(record: "RunRecord") -> None:
 
     from ..inert import inert
     from ..outputs import print_table
+    from ..standing import going_on
 
     click.echo(inert(f"run {record.path.name}, by {record.data.get('by', '?')}"))
     result = result_of(record)
@@ -148,18 +149,6 @@ def _show_run(record: "RunRecord") -> None:
         print_table(result.table, console if console.is_terminal else _wide_console())
     for line in [*lines, *going_on(record)]:
         click.echo(line)
-
-
-def going_on(record: "RunRecord") -> list[str]:
-    """Return how to go on with a run that was cut off; nothing of any other."""
-    from ..standing import is_unfinished
-
-    if not is_unfinished(record):
-        return []
-    return [
-        "unfinished: the run was killed, or its machine fell; what was answered is kept",
-        f"go on with: commedia resume {record.path.name}",
-    ]
 
 
 def _show_item(record: "RunRecord", item: str, *, as_json: bool) -> None:
