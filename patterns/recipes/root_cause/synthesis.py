@@ -94,22 +94,7 @@ def synthesize(
     such a row; a cause without one that does is no cause. *left_out* says which evidence was not
     heard, and why.
     """
-    cases: dict[Hypothesis, _Case] = defaultdict(_Case)
-    rejected: set[str] = set()
-    for name, analysis in analyses.items():
-        for one in analysis.candidates:
-            case = cases[one.service, one.kind]
-            if _take(case, rejected, name, one.rows, one.why, sizes):
-                case.nats.append(one.score)
-    for hypothesis, refutations in panel.items():
-        for name, said in refutations.items():
-            if said.stance == "cannot see":
-                continue
-            case = cases[hypothesis]
-            reason = f"({said.stance}) {said.reason}"
-            is_shown = _take(case, rejected, name, said.rows, reason, sizes)
-            if is_shown or (said.stance == "contradicts" and not said.rows):
-                case.nats.append(said.weight if said.stance == "supports" else -said.weight)
+    cases, rejected = _cases(analyses, panel, sizes)
     rivals = _rivals(cases)
     causes = _causes(rivals, services)
     dismissed = tuple(kinds[0] for kinds in rivals.values() if kinds[0].score <= 0)
@@ -146,6 +131,29 @@ def _take(
     if found or not cited:
         case.why.append(f"{name}: {why}")
     return bool(found)
+
+
+def _cases(
+    analyses: Mapping[str, Analysis], panel: Panel, sizes: Mapping[str, int]
+) -> tuple[dict[Hypothesis, _Case], set[str]]:
+    """Return the case of each hypothesis, and the references that do not exist."""
+    cases: dict[Hypothesis, _Case] = defaultdict(_Case)
+    rejected: set[str] = set()
+    for name, analysis in analyses.items():
+        for one in analysis.candidates:
+            case = cases[one.service, one.kind]
+            if _take(case, rejected, name, one.rows, one.why, sizes):
+                case.nats.append(one.score)
+    for hypothesis, refutations in panel.items():
+        for name, said in refutations.items():
+            if said.stance == "cannot see":
+                continue
+            case = cases[hypothesis]
+            reason = f"({said.stance}) {said.reason}"
+            is_shown = _take(case, rejected, name, said.rows, reason, sizes)
+            if is_shown or (said.stance == "contradicts" and not said.rows):
+                case.nats.append(said.weight if said.stance == "supports" else -said.weight)
+    return cases, rejected
 
 
 def _rivals(cases: Mapping[Hypothesis, _Case]) -> dict[str, list[Rival]]:

@@ -80,12 +80,7 @@ async def root_cause(
     with run.phase("Refute"):
         panel = await _refute(run, incident, digested, analyses)
     with run.phase("Rank"):
-        sizes = {piece.name: piece.rows for piece, _ in digested}
-        services = {name for piece, table in digested for name in services_seen(piece, table)}
-        report = synthesize(analyses, panel, sizes, services=len(services), left_out=left_out)
-    for reference in report.rejected:
-        run.log(f"rejected: {reference} is no row of the evidence of who cites it")
-    return report
+        return _rank(run, digested, analyses, panel, left_out)
 
 
 async def _digest(
@@ -124,6 +119,21 @@ async def _read(run: Run, name: str, path: Path, windows: Windows) -> tuple[Piec
         on_error="raise",
     )
     return piece, parts
+
+
+def _rank(
+    run: Run,
+    digested: Sequence[Digested],
+    analyses: dict[str, Analysis],
+    panel: dict[Hypothesis, dict[str, Refutation]],
+    left_out: dict[str, str],
+) -> Report:
+    sizes = {piece.name: piece.rows for piece, _ in digested}
+    services = {name for piece, table in digested for name in services_seen(piece, table)}
+    report = synthesize(analyses, panel, sizes, services=len(services), left_out=left_out)
+    for reference in report.rejected:
+        run.log(f"rejected: {reference} is no row of the evidence of who cites it")
+    return report
 
 
 async def _analyse(run: Run, incident: str, digested: Sequence[Digested]) -> dict[str, Analysis]:
