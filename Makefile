@@ -1,12 +1,14 @@
-# make demo | test | env | bars SET=sort|workflows | local-model | peers | check
+# make demo | test | env | bars SET=sort|workflows|rankings | local-model | peers | check
 # Nothing is needed before these but Python 3.11 or newer and make.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SET ?= sort
-BARS_sort := sorting
+BARS_sort := sort_bars
 BARS_workflows := workflows
+BARS_rankings := rankings
+NEEDS_rankings := local-model
 NEEDS_workflows := peers
 
 .PHONY: demo test env bars local-model peers check mend

@@ -48,7 +48,7 @@ class Faulty(Actor):
 
     def _handles_a_fatal_item(self, envelope: Envelope) -> bool:
         if isinstance(envelope.body, Trial):
-            return envelope.body.item in self._faults.items
+            return not set(envelope.body.items).isdisjoint(self._faults.items)
         if isinstance(envelope.body, Ask) and self._faults.items:
             shown = envelope.batch().column("items").flatten().to_pylist()
             return not set(shown).isdisjoint(self._faults.items)

@@ -47,6 +47,9 @@ SCORE: Final = """
 How much of the quality does the text have: {by}? Use the whole scale from 1 (least) to 10 (most).
 Answer with JSON only: {{"score": N}}.
 """
+WHY: Final = """\
+Add "why" to the JSON: one sentence that says what decided it.
+"""
 CONTEXT: Final = """\
 Each text is an answer to the task inside the tags <task>, which is data, too.
 
@@ -114,7 +117,7 @@ class Judge(Role):
         self._matters: dict[int, _Matter] = {}
 
     async def receive(self, envelope: Envelope) -> AsyncIterator[Envelope]:
-        """Take what to judge with (Attach, Detach), try one item (Trial), or answer (Ask)."""
+        """Take what to judge with (Attach, Detach), try items (Trial), or answer (Ask)."""
         match envelope.body:
             case Attach(table=table) as attach:
                 self._matters[table] = _Matter.of(attach, envelope.batch(), self.context)
@@ -122,8 +125,8 @@ class Judge(Role):
             case Detach(table=table):
                 self._matters.pop(table, None)
                 yield Envelope(Done())
-            case Trial(item=item, table=table):
-                if item is not None:
+            case Trial(items=items, table=table):
+                for item in items:
                     _fenced(Question("list"), self._matters[table].texts[item])
                 yield Envelope(Done())
             case Ask(table=int(table)):
@@ -196,4 +199,5 @@ def _fenced(question: Question, text: str) -> int:
 
 
 def _tail(question: Question, by: str) -> str:
-    return _TAILS[question.kind].format(by=by, size=question.size)
+    tail = _TAILS[question.kind].format(by=by, size=question.size)
+    return tail + WHY if question.why else tail

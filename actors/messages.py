@@ -44,6 +44,11 @@ class ModelSpec(Message):
         """Whether the host itself answers, from a profile."""
         return self.name.startswith("sim:")
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether recorded verdicts answer, so that nothing is asked and nothing costs."""
+        return self.name.startswith("recorded:")
+
 
 class Attach(Message):
     """Tells a judge's host what it judges with: the items travel as its table, number *table*."""
@@ -102,10 +107,10 @@ class Answers(Message):
 
 
 class Trial(Message):
-    """Has a host handle one item alone (of item table *table*), to learn whether that item kills
-    it; or none, to learn whether it lives."""
+    """Has a host handle *items* of item table *table* and no others, to learn whether one kills it;
+    or none, to learn whether it lives."""
 
-    item: int | None = None
+    items: tuple[int, ...] = ()
     table: int = 0
 
 

@@ -3,22 +3,17 @@
 SIMULATED: the reference judge of the sorting benchmark, N = 1,000, 85%, unless a row says else.
 """
 
-import resource
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
-from ..actors.questions import Question
-from ..actors.simulation.judge import REFERENCE, Bench, JudgeProfile
-from ..actors.simulation.keyed import text_keys
+from ..actors.simulation.judge import REFERENCE, JudgeProfile
 from ..actors.tables import OUTCOMES, concat
 from ..patterns.ranking.engine import PosteriorRanking
 from ..patterns.ranking.objective import Best, WholeOrder
 from ..patterns.ranking.policy import LIST, OFFERED, Panel, Planner
-from ..patterns.ranking.score import score_against
 from .cases import ITEMS, SCALE, Case, judge_of, mean, run_cases, world_of
 from .rows import Row, at_least, at_most
 from .trial import Answer, Trial, judged, play, tokens_per_call
@@ -26,7 +21,6 @@ from .trial import Answer, Trial, judged, play, tokens_per_call
 PRICES = {str(question): float(tokens_per_call(question)) for question in OFFERED}
 NOISY = replace(REFERENCE, list_scale=2.0)
 DISHONEST = replace(REFERENCE, grade_honesty=0.0)
-MANY = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,27 +123,6 @@ def panel(seeds: Seeds) -> list[Row]:
     return [*rows, at_least("panel, same tokens: tau", mean(together, "tau"), best)]
 
 
-def many(seeds: Seeds) -> list[Row]:
-    """100,000 items in this process: what deciding takes, lists and graded pairs."""
-    rows = []
-    for question in (LIST, Question("graded")):
-        took = _large(question)
-        rows += [
-            at_least(f"{question}: tau", took["tau"], 0.90),
-            at_most(f"{question}: rounds", took["rounds"], 4),
-            Row(f"{question}: calls", f"{took['calls']:,.0f}"),
-        ]
-        if question.kind == "graded":
-            rows.append(at_most(f"{question}: last fit, CPU s", took["fit_s"], 4, ".2f"))
-            rows.append(at_most(f"{question}: CPU us a call", took["us"], 50, ".1f"))
-        else:
-            rows.append(Row(f"{question}: last fit, CPU s", f"{took['fit_s']:.2f}"))
-            rows.append(Row(f"{question}: CPU us a call", f"{took['us']:.1f}"))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    rows.append(Row("this process at its largest, GB", f"{peak:.2f}"))
-    return rows
-
-
 def _planned(profile: JudgeProfile, seeds: int) -> list[Trial]:
     return [_plan(Case("graded", profile), seed) for seed in range(seeds)]
 
@@ -183,36 +156,6 @@ def _all_outcomes(ranking: PosteriorRanking, answer: Answer) -> pa.RecordBatch:
     return concat(found, OUTCOMES)
 
 
-def _large(question: Question) -> dict[str, float]:
-    truth = np.random.default_rng([0, 5]).standard_normal(MANY)
-    keys = text_keys([str(item) for item in range(MANY)])
-    bench = Bench(REFERENCE, 0, "worth", SCALE[0.85] * truth, keys)
-    ranking, watch = PosteriorRanking(MANY, question), time.process_time
-    cpu_s = fit_s = calls = 0.0
-    while True:
-        cpu_s -= watch()
-        matches = ranking.next_matches()
-        cpu_s += watch()
-        if not matches.num_rows:
-            break
-        outcomes = judged(matches, bench.answer)
-        calls, fit_s = calls + matches.num_rows, -watch()
-        ranking.record(outcomes)
-        progress = ranking.progress()
-        fit_s += watch()
-        cpu_s += fit_s
-    standing = ranking.standing()
-    item, score = standing.column("item").to_numpy(), standing.column("score").to_numpy()
-    tau = score_against(truth[item], score).tau_b
-    return {
-        "tau": tau,
-        "rounds": progress.rounds,
-        "calls": calls,
-        "fit_s": fit_s,
-        "us": 1e6 * cpu_s / calls,
-    }
-
-
 Section = Callable[[Seeds], list[Row]]
 
 SECTIONS: dict[str, Section] = {
@@ -220,5 +163,4 @@ SECTIONS: dict[str, Section] = {
     "top": top,
     "grown": grown,
     "panel": panel,
-    "many": many,
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .actors.simulation.world import Thing as Thing
     from .actors.simulation.world import World as World
     from .actors.verifier import Verdict as Verdict
+    from .eval_result import EvalResult as EvalResult
     from .results import RankResult as RankResult
     from .run_result import RunResult as RunResult
     from .session import Session as Session
@@ -29,6 +30,7 @@ _HOMES = {
     "AgentError": ".actors.errors",
     "Budget": ".supervisor.budget",
     "CommediaError": ".actors.errors",
+    "EvalResult": ".eval_result",
     "Handle": ".actors.handle",
     "JudgeProfile": ".actors.simulation.judge",
     "Preference": ".actors.answers",
@@ -49,6 +51,7 @@ __all__ = [
     "AgentError",
     "Budget",
     "CommediaError",
+    "EvalResult",
     "Handle",
     "JudgeProfile",
     "Preference",

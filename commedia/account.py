@@ -111,7 +111,7 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
         missing=tally.missing,
         dead_letters=[prepared.ids[item] for item in tally.dead_letters],
         persistent_share=tally.persistent_share,
-        predicted_tau=progress.predicted_tau,
+        predicted_tau=progress.predicted_tau or None,  # 0: a method that predicts none
         predicted_recall=progress.predicted_recall,
         top=job.aim.top,
         judge=dict(progress.judge) if progress.judge else None,

@@ -2,17 +2,20 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from .actors.errors import UsageError
 from .actors.messages import ModelSpec, Script
 from .actors.models.prices import price_of
+from .actors.models.recorded import PREFIX, Source
 from .actors.models.wire import Attempt
 from .actors.simulation.judge import JudgeProfile
 from .actors.simulation.profile import SONNET, profile_of
 from .supervisor.budget import Budget
 from .supervisor.gateway import check_budget
+from .supervisor.store import find_run
 
 DEFAULT_MODEL = "claude-haiku-5-5"
 SIMULATED = "sim:judge"
@@ -36,6 +39,8 @@ def choose_model(
         model if isinstance(model, str) else "scripted" if model else _default(has_truth, base_url)
     )
     script = model if callable(model) else None
+    if script is None and name.startswith(PREFIX):
+        name = _recorded(name, base_url=base_url, budget=budget)
     spec = ModelSpec(
         name=name,
         base_url=base_url,
@@ -46,7 +51,7 @@ def choose_model(
     )
     if spec.is_simulated:
         _check_simulated(name, has_truth=has_truth, base_url=base_url)
-    elif script is None:
+    elif script is None and not spec.is_recorded:
         _check_real(name, base_url=base_url, budget=budget)
         check_budget(spec, budget)
     return spec
@@ -88,6 +93,8 @@ def choose_agents(
                 f"there are no simulated agents {name!r}; there are sim:haiku, sim:sonnet, "
                 "sim:opus, and sim:other of another family"
             )
+    elif spec.is_recorded:
+        raise UsageError(f"{name} answers comparisons alone: it judges, but runs no workflow")
     elif spec.script is None:
         _check_real(name, base_url=base_url, budget=budget, simulated=_AGENTS)
         check_budget(spec, budget)
@@ -126,6 +133,21 @@ def _default(has_truth: bool, base_url: str | None) -> str:
         "no model to ask: give --truth COLUMN to sort with a simulated judge, or set "
         f"{_KEY} and a --budget to sort with {DEFAULT_MODEL}"
     )
+
+
+def _recorded(name: str, *, base_url: str | None, budget: Budget) -> str:
+    """Return the name of a recorded judge with its file or run in full, once it can be read."""
+    if base_url is not None:
+        raise UsageError(f"{name} is answered from a record, and has no use for a base URL")
+    if budget.nanousd is not None:
+        raise UsageError("recorded verdicts cost nothing: leave the dollars out of the budget")
+    where, mark, filters = name.removeprefix(PREFIX).partition("?")
+    path = Path(where)
+    if where and not path.exists() and len(path.parts) == 1 and not path.suffix:
+        path = find_run(where).path
+    name = f"{PREFIX}{path.resolve() if where else where}{mark}{filters}"
+    Source.parse(name).rows()
+    return name
 
 
 def _check_simulated(name: str, *, has_truth: bool, base_url: str | None) -> None:

@@ -95,7 +95,18 @@ def keep_job(job: Job, folder: Path) -> None:
 def told(job: Job) -> dict[str, Any]:
     """Return what the run's account says of the job: what `kept_job` reads again."""
     aim = job.aim
-    names = ("ask", "target", "seed", "top", "is_wide", "focus", "keeps_judge", "asks_why")
+    names = (
+        "ask",
+        "target",
+        "seed",
+        "top",
+        "is_wide",
+        "focus",
+        "keeps_judge",
+        "asks_why",
+        "method",
+        "votes",
+    )
     return {
         "by": job.by,
         "criteria": job.rubric.to_json(),

@@ -25,6 +25,7 @@ class RankOptions(TypedDict, total=False):
     fewer, larger rounds. *focus* is the share of rows, from the top, that matters most.
     *since* is an earlier run whose answers about the same rows count. *keep_judge* asks on a judge
     that seems to know nothing; with *reasons* judges say why, which costs more than their verdicts.
+    *method* is a classical ranking in place of ours, with so many *votes* a comparison.
     """
 
     text: str | None
@@ -40,6 +41,8 @@ class RankOptions(TypedDict, total=False):
     since: str | None
     keep_judge: bool
     reasons: bool
+    method: str | None
+    votes: int | None
 
 
 Choose = Callable[[bool, int], ModelSpec]
@@ -66,6 +69,8 @@ def job_of(
         focus=options.get("focus"),
         keeps_judge=options.get("keep_judge", False),
         asks_why=options.get("reasons", False),
+        method=options.get("method"),
+        votes=options.get("votes"),
         traits=known_traits(model, rubric, prepared.texts),
     )
     return plan_job(prepared, rubric, aim, model=model, budget=budget, since=options.get("since"))

@@ -6,7 +6,7 @@ import functools
 import os
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
@@ -19,6 +19,7 @@ from .actors.messages import ModelSpec
 from .actors.simulation.judge import JudgeProfile
 from .actors.simulation.world import World
 from .choice import api_key, choose_agents
+from .eval_session import Evaluating
 from .goals import check_goal
 from .inputs import Items
 from .jobs import Job, items_table, kept_job
@@ -39,6 +40,7 @@ from .supervisor.progress import RunProgress
 from .supervisor.run import Run
 from .supervisor.runtime.base import Runtime
 from .supervisor.runtime.inline_runtime import InlineRuntime
+from .supervisor.runtime.joining import check_address
 from .supervisor.store import create_run, find_run
 from .supervisor.workflow import Workflow, workflow
 from .workflows import local_modules
@@ -52,8 +54,8 @@ Flow = Callable[Concatenate[Run, P], Coroutine[Any, Any, R]]
 """A workflow, or any async function whose first argument is the run."""
 
 
-class Session:
-    """Runs workflows and rankings on one runtime, one after the other; a context manager.
+class Session(Evaluating):
+    """Runs workflows, rankings and evaluations, one after the other; a context manager.
 
     *model* is a simulated one (`sim:judge` for rankings; `sim:haiku`, `sim:sonnet`, `sim:opus`), a
     Claude model, any name with *base_url*, or a function that takes a request (a mapping with
@@ -62,7 +64,7 @@ class Session:
     money (`"2usd 300agents"`). *profile* shapes the simulated judge, *accuracy* is how often it is
     right on random pairs; *world* is what simulated agents know to be true, *slots* how many of
     them act at one virtual time. *inquire* asks the user what a workflow asks. *faults* makes
-    hosts fall on purpose.
+    hosts fall on purpose. *address* (HOST:PORT) joins a Ray cluster that runs, which outlives it.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Session:
         model: Judges = None,
         base_url: str | None = None,
         runtime: Literal["ray", "inline"] = "ray",
+        address: str | None = None,
         hosts: int | None = None,
         batch_rows: int | None = None,
         budget: str | Sequence[str] | None = None,
@@ -93,13 +96,16 @@ class Session:
             raise UsageError(f"accuracy {accuracy:g} is not between 0.5 and 1")
         if runtime not in ("ray", "inline"):
             raise UsageError(f"runtime {runtime!r} is neither ray nor inline")
+        if address is not None and runtime == "inline":
+            raise UsageError("an address is a Ray cluster's, and runtime inline uses none")
+        self._address = address if address is None else check_address(address)
         _check_counts(hosts=hosts, batch_rows=batch_rows, in_flight=in_flight, slots=slots)
         texts = [budget] if isinstance(budget, str) else list(budget or [])
         self._budget = Budget.parse_all(texts)
         self._model, self._base_url = model, base_url
         self._profile = profile or JudgeProfile(accuracy=accuracy)
         self._kind = runtime
-        self._hosts = hosts or min(os.cpu_count() or 1, 4)
+        self._hosts, self._has_hosts = hosts or min(os.cpu_count() or 1, 4), hosts is not None
         self._batch_rows = batch_rows or BATCH_ROWS
         self._in_flight = in_flight
         self._world, self._slots, self._seed = world or World(), slots, seed
@@ -342,8 +348,10 @@ class Session:
         from .supervisor.runtime.ray_runtime import start_ray
 
         began = time.monotonic()
-        self._runtime = start_ray()
+        self._runtime = ray = start_ray(address=self._address)
         self._is_on_ray = True
+        if self._address is not None and not self._has_hosts:
+            self._hosts = max(self._hosts, len(ray.nodes()))
         self.start_s = time.monotonic() - began
         return self._runtime
 
@@ -356,6 +364,8 @@ class Session:
         """Wait for the result; the first Ctrl-C halts the run, the second takes its calls back."""
         for cancel in (False, True):
             try:
+                while not future.done():  # a lock waited for without end may miss a Ctrl-C
+                    wait([future], timeout=0.5)
                 return future.result()
             except KeyboardInterrupt:
                 if self._driver is None:  # nothing was asked yet

@@ -30,11 +30,12 @@ def _bounds(requests: pa.RecordBatch, *, is_free: bool) -> tuple[Ints, Ints]:
         return nothing, nothing
     tokens_in = requests.column("context_tokens").fill_null(0).to_numpy().astype(np.int64)
     room = requests.column("max_tokens").fill_null(ROOM).to_numpy().astype(np.int64)
-    names = requests.column("model").to_pylist()
-    profiles = {name: profile_of(name) for name in set(names)}
-    priced = {n: price_of(p.priced_as if p else PRICED_AS) for n, p in profiles.items()}
-    costs = [
-        price.cost(int(i), int(o)) if (price := priced[name]) else 0
-        for name, i, o in zip(names, tokens_in, room, strict=True)
-    ]
-    return tokens_in + room, np.array(costs, np.int64)
+    models = requests.column("model")
+    names, place = models.dictionary.to_pylist(), models.indices.to_numpy()
+    costs = np.zeros(rows, np.int64)
+    for number in np.unique(place).tolist():
+        profile = profile_of(names[number])
+        price = price_of(profile.priced_as if profile else PRICED_AS)
+        if price is not None:
+            costs = np.where(place == number, price.costs(tokens_in, room), costs)
+    return tokens_in + room, costs

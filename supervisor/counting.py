@@ -34,14 +34,25 @@ class Count:
         """Count *replies*; once the run is *halted* by its budget, what is cancelled is over it."""
         tally = self.tally
         tokens = sum(int(pa.compute.sum(replies.column(name)).as_py() or 0) for name in _TOKENS)
-        is_sent = (replies.column("attempts").to_numpy() > 0).tolist()
-        sent = sum(is_sent)
+        is_sent = replies.column("attempts").to_numpy() > 0
+        sent = int(is_sent.sum())
         costs = replies.column("cost_nanousd")
         tally.is_priced = tally.is_priced and not _has_unpriced(replies)
         nanousd = int(pa.compute.sum(costs).as_py() or 0)
         tally.calls += sent
         tally.tokens += tokens
         tally.nanousd += nanousd
+        self._purse.spend(tokens=tokens, nanousd=nanousd, agents=sent)
+        if replies.column("status").unique().to_pylist() == ["ok"]:
+            self._silent = 0
+        else:
+            self._take_endings(replies, is_sent.tolist(), halted)
+
+    def _take_endings(
+        self, replies: pa.RecordBatch, is_sent: list[bool], halted: Halted | None
+    ) -> None:
+        """Count what *replies* say is missing, and why."""
+        tally = self.tally
         endings = [values(replies.column(name)) for name in ("status", "reason")]
         statuses = Counter(
             "failed" if status == "skipped" and was_sent else status  # it waits to be asked again
@@ -54,7 +65,6 @@ class Count:
         told = zip(*endings, strict=True)
         causes = Counter(word for status, word in told if word and status not in _UNEXPLAINED)
         tally.causes = dict(Counter(tally.causes) + causes)
-        self._purse.spend(tokens=tokens, nanousd=nanousd, agents=sent)
         self._listen(endings[0])
 
     def _listen(self, statuses: list[str]) -> None:

@@ -12,6 +12,7 @@ from ..actors.messages import HandOver
 from ..actors.simulation.world import World
 from .children import ChildSpec, Restart, RestartPolicy
 from .desk import Inquiry
+from .heartbeat import Heartbeat
 from .orders import Execute, Finished, GatewayStarted, Halt, Inquired, Noted, Told, Warned
 from .progress import RunProgress
 from .runtime.base import Runtime, one_reply
@@ -39,6 +40,7 @@ class Driver:
         self._key = key
         self._watch = watch
         self._inquire = inquire
+        self._heart = Heartbeat(runtime, lambda kind, text: None)
         self._asking: set[asyncio.Task[None]] = set()
         self._supervisor: Ref | None = None
         self._is_halted = False
@@ -52,7 +54,8 @@ class Driver:
         while True:
             self._supervisor = await self._runtime.start(spec.create(), spec.name)
             try:
-                return await self._follow(order, world)
+                with self._heart.over(self._supervisor):
+                    return await self._follow(order, world)
             except ActorDiedError as error:
                 now = self._runtime.clock.now()
                 if not policy.restarts(spec, died=True, now=now):

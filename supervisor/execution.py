@@ -25,7 +25,7 @@ from .desk import Deliver, Halted, Inquiry
 from .diary import Diary
 from .gateway import Drain, Gateway, Report, Spending
 from .inquiries import Inquiries
-from .judging import Matter, affords, items_of, requests_of
+from .judging import Matter, affords, integrity_of_answers, items_of, requests_of
 from .logbook import Logbook
 from .nursery import Child, Nursery
 from .orders import GatewayStarted, RunSpec, Tally
@@ -242,6 +242,7 @@ class Execution:
         stage = Stage(
             *(requests.slice(0, admitted), dealer, ready, self._nursery, self._take),
             table=matter.number,
+            integrity=integrity_of_answers(requests),
         )
         replies = await self._through(stage)
         self._dead |= matter.dead
@@ -350,7 +351,7 @@ class Execution:
         self._teller.tell_at_times()
 
     def _learn_why(self, replies: pa.RecordBatch) -> None:
-        statuses = set(replies.column("status").to_pylist())
+        statuses = replies.column("status").unique().to_pylist()
         if self.calls_left() == 0 or "over_budget" in statuses:
             self._end_for("budget")
         if "skipped" in statuses:  # the gateway has given the model up

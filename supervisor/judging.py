@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from ..actors.grouping import alike
 from ..actors.judge import TEMPLATES, VARIANT, TokenCount
 from ..actors.models.prices import PRICED_AS, price_of
 from ..actors.models.simulated import most_answer_tokens
 from ..actors.questions import Question
 from ..actors.simulation.keyed import Ints
 from ..actors.tables import (
+    CLOSED,
     INPUT,
     MATCHES,
     MATCHES_SENT,
@@ -59,9 +61,12 @@ def requests_of(
     shown = matches.column("shown")
     groups = list(_groups(matches))
     tokens, template = np.zeros(len(shown), np.int64), np.zeros(len(shown), np.int16)
+    repeat = np.zeros(len(shown), np.int32)
     for rows, question, items, criterion in groups:
         tokens[rows] = matter.tokens.prompts(question, by[criterion], items)
         template[rows] = TEMPLATES[question.kind]
+        if question.kind != "list":  # lists are never voted on
+            repeat[rows] = _repeats(items, matches.column("judge").to_numpy()[rows])
     columns = {
         "call_id": np.arange(first, first + len(shown)),
         "path": path,
@@ -74,9 +79,15 @@ def requests_of(
         "task": _tasks(matches, groups),
         "by": named(matches.column("criterion"), by),
         "variant": VARIANT,
-        "repeat": 0,
+        "repeat": repeat,
     }
     return batch(REQUESTS, columns, rows=len(shown), integrity=UNTRUSTED, provenance=INPUT)
+
+
+def integrity_of_answers(requests: pa.RecordBatch) -> int:
+    """Return how far answers to *requests* are trusted: a judge's reasons are free text."""
+    tasks = requests.column("task").dictionary.to_pylist()
+    return UNTRUSTED if any(Question.parse(task).why for task in tasks) else CLOSED
 
 
 def items_of(shown: pa.Array) -> Callable[[int], list[int]]:
@@ -121,10 +132,26 @@ def _groups(matches: pa.RecordBatch) -> Iterator[_Group]:
     sizes, starts = np.diff(starts), starts[:-1] - starts[:1].sum()
     asked, criterion = task.indices.to_numpy(), matches.column("criterion").to_numpy()
     words = task.dictionary.to_pylist()
-    for code, size, by in np.unique(np.stack([asked, sizes, criterion], 1), axis=0).tolist():
-        rows = np.flatnonzero((asked == code) & (sizes == size) & (criterion == by))
-        items = flat[starts[rows][:, None] + np.arange(size)]
+    for rows in alike(asked, sizes, criterion):
+        code, size, by = (int(column[rows[0]]) for column in (asked, sizes, criterion))
+        is_all = len(rows) == len(sizes)
+        items = flat.reshape(-1, size) if is_all else flat[starts[rows][:, None] + np.arange(size)]
         yield rows, Question.parse(words[code]).of(size), np.asarray(items, np.int64), by
+
+
+def _repeats(items: Ints, judge: Ints) -> Ints:
+    """Return how often the same was asked before, of the same judge, in this table: votes."""
+    most = int(items.max(initial=0)) + 1
+    key = (judge * most + items[:, 0]) * most + items[:, -1]
+    order = np.argsort(key, kind="stable")
+    sorted_key = key[order]
+    is_first = np.r_[True, sorted_key[1:] != sorted_key[:-1]]
+    if is_first.all():
+        return np.zeros(len(key), np.int64)
+    start = np.maximum.accumulate(np.where(is_first, np.arange(len(key)), 0))
+    found = np.empty(len(key), np.int64)
+    found[order] = np.arange(len(key)) - start
+    return found
 
 
 def _tasks(matches: pa.RecordBatch, groups: Sequence[_Group]) -> pa.Array:

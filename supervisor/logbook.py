@@ -1,14 +1,21 @@
 """What a run writes down as it goes: events, matches and the ranking so far."""
 
 import hashlib
+import json
 import threading
+from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
 from ..actors.clock import Clock
 from ..actors.judge import VARIANT
+from ..actors.tables import words
 from .orders import RunSpec
 from .store import EVENT_LOG, MATCH_LOG, RunStore
+
+_ASKED: Final = {"call_id": "call_id", "question": "task", "judge": "model", "by": "by"}
+_ANSWERED: Final = ("status", "reason", "grade", "tokens_in", "tokens_out", "cost_nanousd")
 
 
 class Logbook:
@@ -22,7 +29,7 @@ class Logbook:
         self._started = clock.now()
         self._events: list[tuple[int, str, str]] = []
         self._lock = threading.Lock()
-        self._hashed: tuple[pa.RecordBatch | None, list[str]] = (None, [])
+        self._hashed: tuple[pa.RecordBatch | None, pa.Array] = (None, None)
 
     @property
     def elapsed_s(self) -> float:
@@ -49,27 +56,21 @@ class Logbook:
         self, number: int, requests: pa.RecordBatch, replies: pa.RecordBatch, items: pa.RecordBatch
     ) -> None:
         """Write a stage's matches: what was asked, in the order shown, and what was answered."""
-        shown = requests.column("items")
-        rows = requests.num_rows
+        shown, rows = requests.column("items"), requests.num_rows
+        ids, order = items.column("id"), items_in_order(shown, replies.column("order"))
         columns = {
+            **{name: requests.column(word) for name, word in _ASKED.items()},
+            **{name: replies.column(name) for name in _ANSWERED},
             "round": pa.repeat(pa.scalar(number, pa.int32()), rows),
-            "call_id": requests.column("call_id"),
-            "ids": _at(shown, items.column("id")),
+            "ids": _at(shown, ids),
             "text_hashes": _at(shown, self._text_hashes(items)),
-            "question": requests.column("task").cast(pa.string()),
-            "judge": requests.column("model").cast(pa.string()),
-            "by": requests.column("by").cast(pa.string()),
-            "prompt_version": pa.repeat(VARIANT, rows),
-            "status": replies.column("status").cast(pa.string()),
-            "reason": replies.column("reason").cast(pa.string()),
-            "grade": replies.column("grade"),
-            "order": _at(items_in_order(shown, replies.column("order")), items.column("id")),
-            "tokens_in": replies.column("tokens_in"),
-            "tokens_out": replies.column("tokens_out"),
-            "cost_nanousd": replies.column("cost_nanousd"),
+            "prompt_version": words([VARIANT]).take(pa.repeat(0, rows)),
+            "order": _at(order, ids),
+            "why": _reasons(requests, replies),
         }
-        arrays = [columns[field.name] for field in MATCH_LOG]
-        self._store.write_matches(number, pa.Table.from_arrays(arrays, schema=MATCH_LOG))
+        names = MATCH_LOG.names
+        table = pa.Table.from_arrays([columns[name] for name in names], names)
+        self._store.write_matches(number, table)
         self.write_events()
 
     def write_agents(self, agents: pa.Table) -> None:
@@ -91,24 +92,37 @@ class Logbook:
         if self._hashed[0] is not items:
             texts = items.column("text").to_pylist()
             digests = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts]
-            self._hashed = (items, digests)
-        return pa.array(self._hashed[1], pa.string())
+            self._hashed = (items, pa.array(digests, pa.string()))
+        return self._hashed[1]
+
+
+def _reasons(requests: pa.RecordBatch, replies: pa.RecordBatch) -> pa.Array:
+    """Return why each match was answered as it was, in the judge's own words (untrusted)."""
+    if not any(text.endswith("+why") for text in requests.column("task").dictionary.to_pylist()):
+        return pa.nulls(requests.num_rows, pa.string())
+    answers = replies.column("answer").to_pylist()
+    return pa.array([a and json.loads(a).get("why") for a in answers], pa.string())
 
 
 def items_in_order(shown: pa.Array, order: pa.Array) -> pa.Array:
     """Return orders of places shown as orders of items: a list array, null where *order* is."""
-    picked = [
-        None if places is None else [items[place] for place in places]
-        for items, places in zip(shown.to_pylist(), order.to_pylist(), strict=True)
-    ]
-    return pa.array(picked, pa.list_(pa.int32()))
+    if order.null_count == len(order):
+        return pa.nulls(len(order), pa.list_(pa.int32()))
+    first = shown.offsets.to_numpy()
+    sizes = order.value_lengths().fill_null(0).to_numpy()
+    places = order.flatten().to_numpy() + np.repeat(first[:-1] - first[0], sizes)
+    ends = np.concatenate([np.zeros(1, np.int32), np.cumsum(sizes, dtype=np.int32)])
+    picked = shown.flatten().take(pa.array(places))
+    mask = order.is_null() if order.null_count else None
+    return pa.ListArray.from_arrays(pa.array(ends), picked, mask=mask)
 
 
 def _at(lists: pa.Array, values: pa.Array) -> pa.Array:
-    """Return *lists* of places with the values that stand there."""
-    flat = values.take(lists.flatten())
+    """Return *lists* of places with the values that stand there, each of them held once."""
+    if lists.null_count == len(lists):
+        return pa.nulls(len(lists), pa.list_(values.type))
     ends = lists.offsets
-    first = ends[0].as_py() if len(ends) else 0
-    ends = pa.compute.subtract(ends, first).cast(pa.int32())
+    ends = pa.compute.subtract(ends, ends[0]).cast(pa.int32())
     mask = lists.is_null() if lists.null_count else None
-    return pa.ListArray.from_arrays(ends, flat.cast(pa.string()), mask=mask)
+    named = pa.DictionaryArray.from_arrays(lists.flatten(), values)
+    return pa.ListArray.from_arrays(ends, named, mask=mask)

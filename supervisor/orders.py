@@ -145,7 +145,7 @@ class Tally:
             expected_calls=ranking.expected_calls if ranking else None,
             tokens=self.tokens,
             cost_usd=self.nanousd / 1e9 if self.is_priced else None,
-            predicted_tau=ranking.predicted_tau if ranking else None,
+            predicted_tau=(ranking.predicted_tau or None) if ranking else None,
             predicted_recall=ranking.predicted_recall if ranking else None,
             missing=sum(n for status, n in self.missing.items() if status not in UNASKED),
             elapsed_s=elapsed_s,

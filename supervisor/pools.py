@@ -6,7 +6,6 @@ from collections.abc import Callable
 from ..actors.actor import Actor, Envelope, Ref
 from .children import ChildSpec
 from .nursery import Child, Nursery
-from .runtime.base import one_reply
 
 Create = Callable[[int, int], Actor]
 """Makes the actor of a host, given its number and which of its lives this is, both from 0."""
@@ -39,8 +38,8 @@ class Pool:
         self._told.pop(key, None)
         for host in self._hosts:
             if host.done() and not host.cancelled() and host.exception() is None:
-                ask = self._nursery.runtime.ask(host.result().ref, farewell)
-                await asyncio.gather(one_reply(ask), return_exceptions=True)  # it may be gone
+                telling = self._nursery.one_reply(host.result().ref, farewell)
+                await asyncio.gather(telling, return_exceptions=True)  # it may be gone
 
     def ready(self) -> list[asyncio.Task[Child]]:
         """Return the hosts to be, each done once it has started and knows all that it must."""
@@ -90,5 +89,5 @@ class _Briefing:
                 self._ref, self._known = ref, set()
             for key, envelope in list(self._told.items()):
                 if key not in self._known:
-                    await one_reply(self._nursery.runtime.ask(ref, envelope))
+                    await self._nursery.one_reply(ref, envelope)
                     self._known.add(key)

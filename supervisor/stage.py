@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from ..actors.actor import Asking, Envelope
@@ -12,7 +14,6 @@ from ..actors.messages import Answers, Ask, Trial
 from ..actors.tables import ANSWERS, CLOSED, REPLIES, batch, concat, stamp
 from .dealing import Deal, Dealer
 from .nursery import Child, Nursery
-from .runtime.base import one_reply
 
 WINDOW = 2
 """Batches out per host: the next one waits there while one is answered."""
@@ -41,6 +42,8 @@ class Stage:
         self._changed = asyncio.Condition()
         self._pieces: list[pa.RecordBatch] = []
         self._askings: set[Asking] = set()
+        self._proven: set[str] = set()
+        """Lives that have just come through a trial."""
         self._base = self.requests.column("call_id")[0].as_py() if self.requests.num_rows else 0
         self._left_status = "cancelled"
         self._is_cancelled = False
@@ -74,13 +77,17 @@ class Stage:
 
     async def _join(self, starting: "asyncio.Task[Child]") -> None:
         """Work with a host once it has started, unless all is done by then."""
+        if await self._unless_done(starting):
+            await self._work(starting.result())
+
+    async def _unless_done(self, waited: "asyncio.Task[Any]") -> bool:
+        """Wait for a task, but no longer than for the last row; returns whether it has ended."""
         done = asyncio.create_task(self._until_done())
         try:
-            await asyncio.wait([starting, done], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([waited, done], return_when=asyncio.FIRST_COMPLETED)
         finally:
             done.cancel()
-        if starting.done():
-            await self._work(starting.result())
+        return waited.done()
 
     async def _until_done(self) -> None:
         while not (self.dealer.is_done or self._is_cancelled):
@@ -107,24 +114,29 @@ class Stage:
 
     async def _perform(self, host: Child, deal: Deal) -> None:
         if deal.trial is not None:
-            await self._check_alive(host, deal)
-            envelope = Envelope(Trial(item=deal.trial, table=self.table or 0))
+            if host.key not in self._proven:
+                await self._check_alive(host, deal)
+            envelope = Envelope(Trial(items=deal.trial, table=self.table or 0))
         else:
             envelope = Envelope(Ask(table=self.table), self._rows(deal.rows))
         asking = self.nursery.runtime.ask(host.ref, envelope)
         self._askings.add(asking)
         try:
-            async for reply in asking:
+            async for reply in self.nursery.replies(host.ref, asking):
                 if isinstance(reply.body, Answers):
                     self._take(deal, reply.batch())
         finally:
             self._askings.discard(asking)
         self.dealer.finished(deal)
+        if deal.trial is not None:  # the next trial follows at once: it need not be checked again
+            self._proven.add(host.key)
+        else:
+            self._proven.discard(host.key)
 
     async def _check_alive(self, host: Child, deal: Deal) -> None:
         """Make sure that a death in the trial to come will be the item's own doing."""
         try:
-            await one_reply(self.nursery.runtime.ask(host.ref, Envelope(Trial())))
+            await self.nursery.one_reply(host.ref, Envelope(Trial()))
         except ActorDiedError:
             self.dealer.untried(deal)
             raise
@@ -135,8 +147,11 @@ class Stage:
             raise RunFailedError(
                 "the gateway's process ended; calls in flight may have been charged"
             ) from error
+        self._proven.clear()
         self.dealer.died(key)
-        if not await self.nursery.restart(host, key, why=str(error)):
+        await self._wake()
+        restarting = self.nursery.restart_soon(host, key, why=str(error))
+        if await self._unless_done(restarting) and not restarting.result():
             raise RunFailedError(f"{host.spec.name} died and is not restarted: {error}") from error
 
     def _rows(self, rows: Sequence[int]) -> pa.RecordBatch:
@@ -146,11 +161,9 @@ class Stage:
         return self.requests.take(pa.array(rows, pa.int64()))
 
     def _take(self, deal: Deal, replies: pa.RecordBatch) -> None:
-        rows = (replies.column("call_id").to_numpy() - self._base).tolist()
-        fresh = set(self.dealer.answered(deal, rows))
-        if len(fresh) < len(rows):  # a row is answered once; a second answer is dropped
-            places = [place for place, row in enumerate(rows) if row in fresh]
-            replies = replies.take(pa.array(places, pa.int64()))
+        fresh = self.dealer.answered(deal, replies.column("call_id").to_numpy() - self._base)
+        if len(fresh) < replies.num_rows:  # a row is answered once; a second answer is dropped
+            replies = replies.take(pa.array(fresh))
         self.answered += replies.num_rows
         piece = stamp(replies, integrity=self.integrity, provenance=ANSWERS)
         self._pieces.append(piece)
@@ -162,19 +175,26 @@ class Stage:
 
     def _assembled(self) -> pa.RecordBatch:
         """Put the replies in the order of the requests; rows without one say why."""
-        answered = concat(self._pieces, REPLIES)
-        got = set(answered.column("call_id").to_pylist())
-        asked = self.requests.column("call_id").to_pylist()
-        lost = [call for call in asked if call not in got]
-        if lost:
-            missing = missing_replies(lost, self._why(lost))
+        places = np.full(self.requests.num_rows, -1)
+        pieces = sorted(self._pieces, key=self._first_row)
+        told = [piece.column("call_id").to_numpy() - self._base for piece in pieces]
+        rows = np.concatenate([np.zeros(0, np.int64), *told])
+        lost = np.setdiff1d(np.arange(len(places)), rows) if len(rows) < len(places) else rows[:0]
+        if len(lost):
+            missing = missing_replies((lost + self._base).tolist(), self._why(lost.tolist()))
             self.watch(missing)
-            answered = concat([answered, missing], REPLIES)
-        order = pa.compute.sort_indices(answered.column("call_id"))
-        return answered.take(order)
+            pieces, rows = [*pieces, missing], np.concatenate([rows, lost])
+        replies = concat(pieces, REPLIES)
+        if (rows[1:] > rows[:-1]).all():
+            return replies
+        places[rows] = np.arange(len(rows))
+        return replies.take(pa.array(places))
 
-    def _why(self, calls: Sequence[int]) -> list[tuple[str, str | None]]:
-        reasons = [self.dealer.failed.get(call - self._base) for call in calls]
+    def _first_row(self, piece: pa.RecordBatch) -> int:
+        return int(piece.column("call_id")[0].as_py()) if piece.num_rows else -1
+
+    def _why(self, rows: Sequence[int]) -> list[tuple[str, str | None]]:
+        reasons = [self.dealer.failed.get(row) for row in rows]
         return [("failed", why) if why else (self._left_status, None) for why in reasons]
 
 

@@ -33,6 +33,7 @@ MATCH_LOG: Final = pa.schema(
         pa.field("tokens_in", pa.int32(), nullable=False),
         pa.field("tokens_out", pa.int32(), nullable=False),
         pa.field("cost_nanousd", pa.int64()),
+        pa.field("why", pa.string()),
     ]
 )
 """One row a match. *ids* and *text_hashes* in the order shown, *order* ids best first."""
@@ -60,8 +61,10 @@ class RunStore:
         self._metadata = {f"commedia.{key}": value for key, value in metadata.items()}
 
     def write_matches(self, number: int, matches: pa.Table) -> None:
-        """Write round *number*'s matches (MATCH_LOG)."""
-        self._write(Path("matches") / f"round-{number:05d}.parquet", matches)
+        """Write round *number*'s matches (MATCH_LOG); its words may come as dictionaries."""
+        name = Path("matches") / f"round-{number:05d}.parquet"
+        plain = {"store_schema": False, "write_statistics": False}  # words, and at half the time
+        self._write(name, matches, **plain)
 
     def write_events(self, events: pa.Table) -> None:
         """Write all events so far (EVENT_LOG)."""
@@ -86,11 +89,11 @@ class RunStore:
         known = json.loads(file.read_text()) if file.exists() else {}
         _replace(file, json.dumps({**known, **facts}, indent=1).encode())
 
-    def _write(self, name: Path, table: pa.Table) -> None:
+    def _write(self, name: Path, table: pa.Table, **options: bool) -> None:
         file = self.path / name
         file.parent.mkdir(mode=0o700, exist_ok=True)
         sink = pa.BufferOutputStream()
-        pq.write_table(table.cast(table.schema.with_metadata(self._metadata)), sink)
+        pq.write_table(table.cast(table.schema.with_metadata(self._metadata)), sink, **options)
         _replace(file, sink.getvalue().to_pybytes())
 
 

@@ -21,7 +21,6 @@ from ..actors.errors import ActorDiedError
 from ..actors.tables import CLOSED, MATCHES, PROGRAM, STANDING, bare, stamp
 from .children import ChildSpec, Restart
 from .nursery import Child, Nursery
-from .runtime.base import one_reply
 
 
 class Tournament:
@@ -93,13 +92,13 @@ class Tournament:
         while True:
             key = child.key
             try:
-                return await one_reply(self._nursery.runtime.ask(child.ref, envelope))
+                return await self._nursery.one_reply(child.ref, envelope)
             except ActorDiedError:
                 await self._nursery.restart(child, key)
 
     async def _tell_again(self, ref: Ref) -> None:
         for envelope in self._told:
-            await one_reply(self._nursery.runtime.ask(ref, envelope))
+            await self._nursery.one_reply(ref, envelope)
 
     def _ranking(self) -> Ranking:
         ranking: Ranking = pickle.loads(self._fresh)

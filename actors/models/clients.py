@@ -6,13 +6,14 @@ from typing import Any
 from ..answers import Asked
 from ..messages import ModelSpec
 from .claude import ClaudeClient
+from .recorded import RecordedClient
 from .scripted import ScriptedClient
 from .wire import Attempt, Client, Request
 
 
 def is_keyless(spec: ModelSpec) -> bool:
     """Whether all of *spec* answers without a key: then nobody need wait for one."""
-    return all(judge.script is not None for judge in spec.judges)
+    return all(judge.script is not None or judge.is_recorded for judge in spec.judges)
 
 
 def open_client(spec: ModelSpec, key: str | None) -> Client:
@@ -63,4 +64,6 @@ class PanelClient:
 def _client(spec: ModelSpec, key: str | None) -> Client:
     if spec.script is not None:
         return ScriptedClient(spec.script)
+    if spec.is_recorded:
+        return RecordedClient(spec.name)
     return ClaudeClient(spec.name, base_url=spec.base_url, key=key, in_flight=spec.in_flight)

@@ -7,6 +7,10 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+
+from ..simulation.keyed import Ints
+
 _DATED = re.compile(r"-20[0-9]{6}$")
 
 PRICED_AS = "claude-haiku-5-5"
@@ -43,6 +47,14 @@ class Price:
             + cache_write * rates.cache_write
             + cache_read * rates.cache_read
         )
+
+    def costs(self, tokens_in: Ints, tokens_out: Ints) -> Ints:
+        """Return the cost of each of many calls, in nano-dollars; nothing of them is cached."""
+        dear = self.above or self.base
+        is_dear = tokens_in > self.threshold if self.above else np.zeros(len(tokens_in), np.bool_)
+        rate_in = np.where(is_dear, dear.input, self.base.input)
+        rate_out = np.where(is_dear, dear.output, self.base.output)
+        return np.asarray(tokens_in * rate_in + tokens_out * rate_out, np.int64)
 
 
 @lru_cache(maxsize=256)

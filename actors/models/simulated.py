@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..answers import Preference, write_answer
+from ..grouping import alike
 from ..messages import ModelSpec
 from ..prompts import estimate_tokens
 from ..questions import HIGHEST_SCORE, Question
@@ -15,6 +16,9 @@ from ..simulation.judge import Bench, unknown_utility
 from ..simulation.keyed import Ints, text_keys
 from ..tables import ANSWERS, CLOSED, REPLIES, batch, concat
 from .prices import PRICED_AS, price_of
+
+WHY_TOKENS: Final = 40
+"""What a sentence of reasons takes: an assumption. A simulated judge has none to give."""
 
 _LOWEST: Final = 2
 _GRADES: Final = range(-_LOWEST, HIGHEST_SCORE + 1)
@@ -40,14 +44,16 @@ class SimulatedJudge:
     async def answer(self, requests: pa.RecordBatch) -> AsyncIterator[pa.RecordBatch]:
         """Yield one batch with every reply, in the order of the requests."""
         columns = [requests.column(name) for name in ("task", "by", "variant", "model")]
-        codes = np.stack([column.indices.to_numpy() for column in columns], axis=1)
-        parts, places = [], [np.zeros(0, np.int64)]
-        for code in np.unique(codes, axis=0):
-            places.append(np.flatnonzero((codes == code).all(axis=1)))
-            kind = [c.dictionary[i].as_py() for c, i in zip(columns, code, strict=True)]
-            parts.append(self._replies(requests.take(pa.array(places[-1])), *kind))
-        order = np.argsort(np.concatenate(places))
-        yield concat(parts, REPLIES).take(pa.array(order))
+        groups = alike(*(column.indices.to_numpy() for column in columns))
+        parts = []
+        for rows in groups:
+            some = requests if len(groups) == 1 else requests.take(pa.array(rows))
+            parts.append(self._replies(some, *(c[int(rows[0])].as_py() for c in columns)))
+        if len(groups) == 1:
+            yield parts[0]
+            return
+        places = np.concatenate([np.zeros(0, np.int64), *groups])
+        yield concat(parts, REPLIES).take(pa.array(np.argsort(places)))
 
     def _replies(
         self, requests: pa.RecordBatch, task: str, by: str, variant: str, model: str
@@ -64,12 +70,14 @@ class SimulatedJudge:
         answers = bench.answer(question, shown, variant=variant, repeat=repeat)
         tokens_in = requests.column("context_tokens").to_numpy().astype(np.int64)
         tokens_out = _answer_tokens(question, answers)
+        price = price_of(PRICED_AS)
+        assert price is not None
         columns = {
             "call_id": requests.column("call_id"),
             "status": "ok",
             "tokens_in": tokens_in,
             "tokens_out": tokens_out,
-            "cost_nanousd": _costs(tokens_in, tokens_out),
+            "cost_nanousd": price.costs(tokens_in, tokens_out),
             "served_model": profile.name,
             **_typed(question, answers),
             **dict.fromkeys(("tokens_thinking", "tokens_cache_write", "tokens_cache_read"), 0),
@@ -111,13 +119,5 @@ def _answer_tokens_by_grade(question: Question) -> Ints:
         }
         said = grades[question.kind]
         verdicts = [Preference(grade=min(max(g, said[0]), said[-1])) for g in _GRADES]
-    return np.array([estimate_tokens(write_answer(question, v)) for v in verdicts], np.int64)
-
-
-def _costs(tokens_in: Ints, tokens_out: Ints) -> Ints:
-    price = price_of(PRICED_AS)
-    assert price is not None and price.above is not None
-    dear = tokens_in > price.threshold
-    rate_in = np.where(dear, price.above.input, price.base.input)
-    rate_out = np.where(dear, price.above.output, price.base.output)
-    return np.asarray(tokens_in * rate_in + tokens_out * rate_out, np.int64)
+    tokens = [estimate_tokens(write_answer(question, v)) for v in verdicts]
+    return np.array(tokens, np.int64) + WHY_TOKENS * question.why

@@ -21,6 +21,7 @@ EXIT_TERMINATED = 143
 
 COMMANDS = {
     "sort": ("commedia.cli.sort:sort", "Sort a table of text by a quality you name."),
+    "eval": ("commedia.cli.eval:evaluate", "Rank models, prompts or commands on your items."),
     "run": ("commedia.cli.run:run", "Run a workflow: a file, a saved one, or a recipe."),
     "resume": ("commedia.cli.resume:resume", "Go on with a run; nothing is paid for twice."),
     "stop": ("commedia.cli.resume:stop", "Stop a run, or skip one of its agents."),

@@ -3,14 +3,21 @@
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
 EXIT_CODES = {"completed": 0, "degraded": 3, "failed": 1, "paused": 75, "interrupted": 130}
 """The exit code of a run, by its status."""
 
+ADDRESS_HELP = "Join the Ray cluster there instead of starting one; it outlives the command."
+
 Callback = Callable[[click.Context, click.Parameter, float], float]
+
+
+def address_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give *command* the option `--address`."""
+    return click.option("--address", metavar="HOST:PORT", help=ADDRESS_HELP)(command)
 
 
 def between(low: float, high: float) -> Callback:

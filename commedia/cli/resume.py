@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import click
 
-from .options import EXIT_CODES
+from .options import EXIT_CODES, address_option
 from .progress import ProgressView
 from .stdout import quiet_stdout
 
@@ -48,6 +48,7 @@ Examples:
     show_default=True,
     help="Actors on Ray, or all in this process.",
 )
+@address_option
 @click.option("--hosts", type=click.IntRange(min=1), help="Processes a role, at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print value and account as one object.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, and only what went wrong.")
@@ -67,6 +68,7 @@ def resume_run(
     base_url: str | None = None,
     budget: tuple[str, ...] = (),
     runtime: Literal["ray", "inline"] = "ray",
+    address: str | None = None,
     hosts: int | None = None,
     as_json: bool = False,
     quiet: bool = False,
@@ -77,12 +79,12 @@ def resume_run(
     from ..supervisor.store import find_run
 
     spare_pandas()
-    record = find_run(run)
-    data = record.data
+    data = (record := find_run(run)).data
     from ..resuming import settings_of
     from ..session import Session
     from .asking import asker
     from .delivery import deliver_run
+    from .eval_delivery import go_on
 
     view = ProgressView(quiet=quiet)
     with (
@@ -91,6 +93,7 @@ def resume_run(
             model=model_of(model or data.get("model_source")),
             base_url=base_url or data.get("base_url"),
             runtime=runtime,
+            address=address,
             hosts=hosts or data.get("hosts"),
             budget=budget or settings_of(data),
             in_flight=data.get("in_flight") or 64,
@@ -98,6 +101,8 @@ def resume_run(
             inquire=asker(view),
         ) as session,
     ):
+        if data.get("kind") == "eval":
+            return go_on(session, record.path.name, out, view, as_json=as_json, quiet=quiet)
         with view:
             if data.get("kind") != "workflow":
                 ranked = session.resume_rank(record.path.name)

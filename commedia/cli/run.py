@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from .delivery import deliver_run
-from .options import duration, print_json
+from .options import address_option, duration, print_json
 from .progress import ProgressView
 from .stdout import quiet_stdout
 
@@ -46,6 +46,7 @@ class RunOptions:
     base_url: str | None
     budget: tuple[str, ...]
     runtime: Literal["ray", "inline"]
+    address: str | None
     hosts: int | None
     slots: int | None
     in_flight: int
@@ -85,6 +86,7 @@ class RunOptions:
     help="Actors on Ray, or all in this process: print and breakpoint() work there alone; what a "
     "workflow tells run.log is shown on both.",
 )
+@address_option
 @click.option("--hosts", type=click.IntRange(min=1), help="Processes a role, at most.")
 @click.option(
     "--slots", type=click.IntRange(min=1), help="Simulated agents that act at once, at most."
@@ -184,6 +186,7 @@ def run_workflow(found: "Workflow[..., Any]", args: dict[str, Any], options: Run
             model=model_of(options.model),
             base_url=options.base_url,
             runtime=options.runtime,
+            address=options.address,
             hosts=options.hosts,
             budget=options.budget or None,
             in_flight=options.in_flight,

@@ -65,6 +65,10 @@ def show(run: str, item: str | None, as_json: bool) -> None:
         from .agents import show_workflow
 
         show_workflow(record)
+    elif record.data.get("kind") == "eval":
+        from .eval_delivery import show_eval
+
+        show_eval(record)
     else:
         _show_run(record)
 
@@ -111,8 +115,9 @@ def matches_of(record: "RunRecord", item: str) -> list[dict[str, Any]]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    columns = ["round", "ids", "question", "status", "grade", "order"]
-    matches = record.matches().select(columns)
+    columns = ["round", "ids", "question", "status", "grade", "order", "why"]
+    matches = record.matches()
+    matches = matches.select([name for name in columns if name in matches.column_names])
     sizes = pc.list_value_length(matches.column("ids")).to_numpy()
     is_item = pc.equal(pc.list_flatten(matches.column("ids")), item).to_numpy()
     rows = np.repeat(np.arange(len(sizes)), sizes)[is_item]

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 import click
 
-from .options import EXIT_CODES, between, focus, not_blank, print_json, question, template
+from .options import (
+    EXIT_CODES,
+    address_option,
+    between,
+    focus,
+    not_blank,
+    print_json,
+    question,
+    template,
+)
 from .progress import ProgressView
 from .stdout import quiet_stdout
 
@@ -56,9 +65,12 @@ class SortOptions:
     since: str | None
     keep_judge: bool
     reasons: bool
+    method: str | None
+    votes: int | None
     budget: tuple[str, ...]
     seed: int
     runtime: Literal["ray", "inline"]
+    address: str | None
     hosts: int | None
     in_flight: int
     batch_rows: int | None
@@ -139,6 +151,13 @@ class SortOptions:
 )
 @click.option("--keep-judge", is_flag=True, help="Ask on a judge that a pilot would refuse.")
 @click.option(
+    "--method",
+    metavar="NAME",
+    help="A classical ranking in place of ours: merge, quick, heap, knockout, swiss, swiss-bt, "
+    "window, pointwise, bucket or random.",
+)
+@click.option("--votes", type=click.IntRange(min=1), help="With --method: votes a comparison.")
+@click.option(
     "--reasons", is_flag=True, help="Have judges say why, in a sentence; show RUN --item ID tells."
 )
 @click.option(
@@ -155,6 +174,7 @@ class SortOptions:
     show_default=True,
     help="Actors on Ray, or all in this process.",
 )
+@address_option
 @click.option("--hosts", type=click.IntRange(min=1), help="Processes that play judges, at most.")
 @click.option(
     "--in-flight",
@@ -203,6 +223,7 @@ def sort_table(options: SortOptions) -> int:
             model=models_of(options.model),
             base_url=options.base_url,
             runtime=options.runtime,
+            address=options.address,
             hosts=options.hosts,
             batch_rows=options.batch_rows,
             budget=options.budget or None,

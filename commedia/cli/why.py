@@ -31,6 +31,8 @@ class Meeting:
     level: tuple[str, ...]
     answer: str
     """The verdict in words; empty where there is none."""
+    why: str = ""
+    """The judge's reasons, where it was asked for them."""
 
     def against(self, ranks: Mapping[str, int], item: str) -> int:
         """Count the opponents whose final rank contradicts this match."""
@@ -106,6 +108,7 @@ def _meeting(match: Mapping[str, Any], item: str) -> Meeting:
         below=below,
         level=level,
         answer=answer,
+        why=match.get("why") or "",
     )
 
 
@@ -127,15 +130,16 @@ def _lines(meeting: Meeting, ranks: Mapping[str, int], item: str) -> list[str]:
         return [f"{where}: no answer ({meeting.status})"]
     upsets, others = meeting.against(ranks, item), len(meeting.shown) - 1
     mark = "   [against the final order]" if upsets * 2 > others else ""
+    said = [f"    because: {meeting.why}"] if meeting.why else []
     if others == 1:
         (other,) = meeting.above or meeting.below or meeting.level
-        return [f"{where}: {meeting.answer} {_named([other], ranks)}{mark}"]
+        return [f"{where}: {meeting.answer} {_named([other], ranks)}{mark}", *said]
     lines = [f"{where}: {meeting.answer}{mark}"]
     if meeting.below:
         lines.append(f"    below {_named(meeting.below, ranks)}")
     if meeting.above:
         lines.append(f"    above {_named(meeting.above, ranks)}")
-    return lines
+    return lines + said
 
 
 def _named(ids: Sequence[str], ranks: Mapping[str, int]) -> str:

@@ -8,6 +8,7 @@ import pyarrow as pa
 from ...actors.bracket import Ranking
 from ...actors.errors import UsageError
 from ...actors.questions import Question
+from .baselines.registry import METHODS
 from .criteria import UNREACHED, CriteriaRanking
 from .economics import Prices, Traits
 from .engine import PosteriorRanking
@@ -25,7 +26,8 @@ class Aim:
     rounds where *is_wide*; *focus* is the share of the order, from its top, that matters most.
     *weights* are those of the criteria, *judges* the names of the panel; *traits* is what is known
     of the judge, *keeps_judge* asks on one that seems to know nothing; with *asks_why* judges give
-    their reasons. *earlier* outcomes (schema
+    their reasons. *method* is one of the classical rankings, with so many *votes* a comparison.
+    *earlier* outcomes (schema
     OUTCOMES) count as known.
     """
 
@@ -39,6 +41,8 @@ class Aim:
     judges: tuple[str, ...] = ("",)
     keeps_judge: bool = False
     asks_why: bool = False
+    method: str | None = None
+    votes: int | None = None
     traits: Traits | None = None
     earlier: pa.RecordBatch | None = field(default=None, compare=False)
 
@@ -52,6 +56,7 @@ class Aim:
             raise UsageError(f"the best {self.top} are none; --top takes 1 or more")
         if self.top is not None and (self.focus is not None or len(self.weights) > 1):
             raise UsageError("--top goes with neither --focus nor a rubric of several criteria")
+        self._check_method()
         if self.is_wide and self.top is None:
             raise UsageError("--wide is for --top alone")
         if self.focus is not None and not 0.0 < self.focus < 1.0:
@@ -59,12 +64,32 @@ class Aim:
         if self.earlier is not None and (self.top is not None or len(self.weights) > 1):
             raise UsageError("--since goes with neither --top nor a rubric of several criteria")
 
+    def _check_method(self) -> None:
+        if self.method is None:
+            if self.votes is not None:
+                raise UsageError("--votes is for a --method that compares: ours asks no pair twice")
+            return
+        if self.method not in METHODS:
+            raise UsageError(f"there is no method {self.method!r}; there are {', '.join(METHODS)}")
+        if self.votes is not None and self.votes < 1:
+            raise UsageError(f"{self.votes} votes decide nothing; --votes takes 1 or more")
+        others = (self.top, self.focus, self.earlier)
+        is_alone = all(each is None for each in others) and self.ask == AUTO
+        if not is_alone or len(self.weights) > 1 or len(self.judges) > 1 or self.asks_why:
+            raise UsageError(
+                f"--method {self.method} asks its own questions of one judge: it goes without "
+                "--ask, --top, --focus, --since, --reasons, a rubric of several criteria or a panel"
+            )
+
 
 def ranking_of(n: int, aim: Aim, prices: Prices, *, calls: int | None = None) -> Ranking:
     """Return the ranking of *n* items that does what *aim* says, with at most *calls*.
 
     *prices* are what a call of each question costs; only their ratios matter.
     """
+    if aim.method is not None:
+        method = METHODS[aim.method]
+        return method.make(n, aim.seed, aim.votes or method.votes)
     if len(aim.weights) == 1:
         return _single(n, aim, prices, aim.target, calls)
     question = _question(aim)

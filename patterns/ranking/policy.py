@@ -193,8 +193,7 @@ class Planner:
             return [Step(self.main)]
         if self.traits is None or known.judges:
             self.found = found = self._learned(known)
-            self.is_refused = self.pilot == 4 and _knows_nothing(known) and not self.keeps
-            if self.is_refused:
+            if self.pilot == 4 and self._refuses(known):
                 return []
             self._choose(found)
         return [Step(self.main)]
@@ -208,10 +207,19 @@ class Planner:
             if known.counts.get((0, "graded"), 0) < PILOT_TRIES // 4:
                 self.pair = self.main = PAIR
             return [Step(self.pair, calls=PILOT_PAIRS, among=among)]
-        if known.signal.is_absent and not self.keeps:
-            return [Step(self.pair, calls=0, among=among, swapped=PILOT_SWAPS)]
+        swapped = 0 if known.swaps.asked else PILOT_SWAPS
+        if known.signal.is_weak and swapped and not self.keeps:
+            self.pilot -= 1  # before more is spent, see whether it flips
+            return [Step(self.pair, calls=0, among=among, swapped=swapped)]
+        if self._refuses(known):
+            return []
         lists = Step(LIST, calls=PILOT_LISTS, among=among)
-        return [Step(self.pair, calls=PILOT_PAIRS, among=among, swapped=PILOT_SWAPS), lists]
+        return [Step(self.pair, calls=PILOT_PAIRS, among=among, swapped=swapped), lists]
+
+    def _refuses(self, known: Known) -> bool:
+        """Whether the judge is given up: its answers could be chance."""
+        self.is_refused = _knows_nothing(known) and not self.keeps
+        return self.is_refused
 
     def notes(self, known: Known) -> list[str]:
         """Return what the pilot found and what was chosen, in words."""

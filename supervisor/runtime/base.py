@@ -22,6 +22,21 @@ class Runtime(Protocol):
         """Send *envelope* to *ref*, and return the replies to come."""
         ...
 
+    async def beat(self, ref: Ref) -> None:
+        """Return once the process of *ref* shows that it lives; raises ActorDiedError.
+
+        Where it is gone without a trace nobody ever says so: who asks must lose patience.
+        """
+        ...
+
+    def doubt(self, ref: Ref) -> None:
+        """Take note that *ref* lost its asker's patience: nothing new is started where it is."""
+        ...
+
+    def is_doubted(self, ref: Ref) -> bool:
+        """Whether another of its place lost its asker's patience, and none there answered since."""
+        ...
+
     async def put(self, table: pa.RecordBatch) -> Artifact:
         """Put *table* where many envelopes can carry it by reference."""
         ...

@@ -90,6 +90,20 @@ class InlineRuntime:
             asking.begin(cell, _opened(checked(envelope)))
         return asking
 
+    async def beat(self, ref: Ref) -> None:
+        """Return at once if *ref* lives: it is as alive as its asker."""
+        assert isinstance(ref, InlineRef)
+        cell = self._cells.get(ref.number)
+        if cell is None or cell.is_dead:
+            raise ActorDiedError(ref.name)
+
+    def doubt(self, ref: Ref) -> None:
+        """Do nothing: there is one place alone."""
+
+    def is_doubted(self, ref: Ref) -> bool:
+        """Nothing is."""
+        return False
+
     async def put(self, table: pa.RecordBatch) -> Artifact:
         """Keep *table* as it is: it cannot change."""
         return InlineArtifact(table)

@@ -4,6 +4,10 @@ Every process of a session carries COMMEDIA_RAY=<session> in its environment, so
 any other Ray's, whatever became of their parents.
 """
 
+import contextlib
+import gc
+import io
+import logging
 import os
 import secrets
 import shutil
@@ -23,16 +27,23 @@ from ...actors.imports import ARROW
 
 MARK: Final = "COMMEDIA_RAY"
 _SECRETS: Final = ("ANTHROPIC_", "CLAUDE_")
+_YOUNG: Final = 20_000
+"""So many new objects are made before Python looks for garbage among them; 700 is its own."""
 _TOKEN: Final = secrets.token_hex(32)  # one a process: Ray reads its token once and keeps it
-_SETTINGS: Final = {
-    "RAY_AUTH_MODE": "token",
+JOINING: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_worker_niceness": "0",
     "RAY_DEDUP_LOGS": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # a call after the end must fail, not start another Ray
+}
+"""What is set while a Ray that others started is joined; its token stays theirs."""
+
+_SETTINGS: Final = {
+    **JOINING,
+    "RAY_AUTH_MODE": "token",
+    "RAY_worker_niceness": "0",
     "RAY_enable_metrics_collection": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_ENABLE_AUTO_CONNECT": "0",  # a call after the end must fail, not start another Ray
 }
 
 
@@ -94,21 +105,53 @@ class Session:
 
 
 @contextmanager
-def told(session: Session) -> Iterator[None]:
+def told(settings: Mapping[str, str]) -> Iterator[None]:
     """Set what Ray must be told in this process's environment, and hide every key, for a while.
 
-    What Ray starts inherits the environment of that moment: the settings and no key.
+    What Ray starts inherits the environment of that moment: the *settings* and no key.
     """
     before = dict(os.environ)
-    for name in list(os.environ):
-        if name.startswith(_SECRETS):
-            del os.environ[name]
-    os.environ.update(session.environment)
+    hide_keys()
+    os.environ.update(settings)
     try:
         yield
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def settle_in() -> None:
+    """Make this process, which plays one actor, ours.
+
+    A cluster that others started may have been given keys. And where ten thousand agents wait, all
+    of them alive, Python's collector goes through them again and again for nothing: that is half
+    of what an agent costs.
+    """
+    hide_keys()
+    gc.set_threshold(_YOUNG, 10, 10)
+
+
+def hide_keys() -> None:
+    """Take every key out of this process's environment."""
+    for name in list(os.environ):
+        if name.startswith(_SECRETS):
+            del os.environ[name]
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Keep Ray's talk off this process's output while it starts or ends."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)  # Ray sets the levels of its own loggers as it starts
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)
+
+
+def unheard(*_: object, **__: object) -> None:
+    """Take the place of what prints Ray's own messages, which go to standard output unasked."""
 
 
 def start_watchdog(session: Session) -> subprocess.Popen[bytes]:

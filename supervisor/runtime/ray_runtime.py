@@ -6,34 +6,30 @@ restarts a death is noticed after seconds instead of milliseconds. Supervision i
 
 import asyncio
 import contextlib
-import functools
-import io
-import logging
 import os
 import pickle
-import re
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any, Final
 
 import pyarrow as pa
 
 from ...actors.actor import Actor, Artifact, Asking, Envelope, Message, Ref
 from ...actors.clock import Clock, WallClock
-from ...actors.errors import (
-    ActorCancelledError,
-    ActorDiedError,
-    CommediaError,
-    RunFailedError,
-    UsageError,
-)
+from ...actors.errors import ActorCancelledError, ActorDiedError, RunFailedError, UsageError
 from ...actors.tables import decode, encode
 from .base import checked
-from .processes import Session, start_watchdog, told
+from .joining import check_address, check_answers, unjoined
+from .meaning import meaning_of
+from .placing import Node, Placing, nodes_of
+from .processes import JOINING, Session, settle_in, silenced, start_watchdog, told, unheard
+from .shipping import pickle_cached_functions
+from .sparing import quickly
 
 STOP_S = 5.0
 """How long an actor may take to stop in good order."""
@@ -41,7 +37,8 @@ STOP_S = 5.0
 WARM = (f"{__package__}.warm",)
 """What every worker imports as it starts."""
 
-_RAISED: Final = re.compile(r"\w+(Error|Exception): ")
+BEAT: Final = "beat"
+"""Who asks whether an actor lives is answered on a thread of its own, whatever the actor does."""
 
 Wire = tuple[Message, Any]  # Any: bytes of a table, Ray's reference to them, or None
 
@@ -52,6 +49,8 @@ class RayRef:
 
     name: str
     handle: Any  # Any: Ray's handles are untyped
+    node: str = ""
+    """The id of the node that was chosen for it; none where there was no choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +65,15 @@ class _Host:
     """The one Ray actor class: it hosts any commedia actor."""
 
     def __init__(self, pickled: bytes) -> None:
+        settle_in()
         self._actor: Actor = pickle.loads(pickled)
 
     async def begin(self) -> None:
         """Start the actor."""
         await self._actor.on_start(_RayContext(RayRuntime()))
+
+    async def beat(self) -> None:
+        """Show that this process lives."""
 
     async def receive(self, body: Message, data: bytes | None) -> AsyncIterator[Wire]:
         """Answer one envelope."""
@@ -83,23 +86,31 @@ class _Host:
 
 
 class RayRuntime:
-    """Runs actors on the Ray that this process is connected to."""
+    """Runs actors on the Ray that this process is connected to, on all of its nodes in turn."""
 
     def __init__(self) -> None:
         self.clock: Clock = WallClock()
+        self._placed: Placing | None = None
+        self._living: set[Any] = set()
 
     async def start(self, actor: Actor, name: str) -> RayRef:
         """Start *actor* in a process of its own, somewhere on the cluster."""
         import ray
         from ray import cloudpickle
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
 
-        host = ray.remote(_Host).options(
-            num_cpus=0, max_restarts=0, max_task_retries=0, max_concurrency=1000
-        )
+        if _has_ended:
+            raise RunFailedError(f"Ray has ended, so no {name} can be started")
+        host: Any = ray.remote(concurrency_groups={BEAT: 1})(_Host)  # type: ignore[call-overload]
+        options = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0, "max_concurrency": 1000}
+        node = await self._placing.place(self.nodes())
+        placed = host.options(**options, scheduling_strategy=On(node, soft=False) if node else None)
         # As bytes, because what Ray unpickles itself has read-only arrays.
-        ref = RayRef(name, host.remote(cloudpickle.dumps(actor)))  # type: ignore[no-untyped-call]
+        handle = placed.remote(cloudpickle.dumps(actor))  # type: ignore[no-untyped-call]
+        ref = RayRef(name, handle, node)
+        self._living.add(handle)
         try:
-            await _translated(ref, ref.handle.begin.remote())
+            await self._translated(ref, handle.begin.remote())
         except BaseException:
             self.kill(ref)
             raise
@@ -110,13 +121,31 @@ class RayRuntime:
         assert isinstance(ref, RayRef)
         body, data = _sealed(checked(envelope))
         receive = ref.handle.receive.options(num_returns="streaming")
-        return _RayAsking(ref, receive.remote(body, data))
+        return _RayAsking(self, ref, receive.remote(body, data))
+
+    async def beat(self, ref: Ref) -> None:
+        """Return once the process of *ref* shows that it lives."""
+        assert isinstance(ref, RayRef)
+        if _has_ended:
+            raise ActorDiedError(ref.name)
+        await self._translated(ref, ref.handle.beat.options(concurrency_group=BEAT).remote())
+        self._placing.trust(ref.node)
+
+    def doubt(self, ref: Ref) -> None:
+        """Start nothing on the node of *ref*, which did not answer, until it does."""
+        assert isinstance(ref, RayRef)
+        self._placing.doubt(ref.node)
+
+    def is_doubted(self, ref: Ref) -> bool:
+        """Whether the node of *ref* did not answer."""
+        assert isinstance(ref, RayRef)
+        return ref.node in self._placing.doubted
 
     async def put(self, table: pa.RecordBatch) -> Artifact:
         """Put *table* into the object store, once for all who are sent it."""
         import ray
 
-        return RayArtifact(table.num_rows, ray.put(encode(table)))
+        return RayArtifact(table.num_rows, ray.put(pa.py_buffer(encode(table))))  # read in place
 
     def ship(self, module: ModuleType) -> None:
         """Have *module* pickled by value."""
@@ -127,16 +156,56 @@ class RayRuntime:
     async def stop(self, ref: Ref) -> None:
         """Stop the actor at *ref*, in good order if it can."""
         assert isinstance(ref, RayRef)
-        with contextlib.suppress(ActorDiedError, TimeoutError):
-            await asyncio.wait_for(_translated(ref, ref.handle.end.remote()), STOP_S)
+        if ref.handle in self._living:
+            with contextlib.suppress(ActorDiedError, TimeoutError):
+                ending = self._translated(ref, ref.handle.end.remote())
+                await asyncio.wait_for(ending, STOP_S)
         self.kill(ref)
 
     def kill(self, ref: Ref) -> None:
-        """End the actor at *ref* at once, as a crash would."""
+        """End the actor at *ref* at once, as a crash would; who asks it hears of it as soon."""
         import ray
 
         assert isinstance(ref, RayRef)
-        ray.kill(ref.handle)
+        if not _has_ended:  # else it is gone, and to touch Ray would end this process
+            ray.kill(ref.handle)
+        self._bury(ref)
+
+    @property
+    def _placing(self) -> Placing:
+        if self._placed is None:
+            import ray
+
+            self._placed = Placing(str(ray.get_runtime_context().get_node_id()))
+        return self._placed
+
+    def nodes(self) -> dict[str, Node]:
+        """Return the nodes of the cluster, by their ids."""
+        import ray
+
+        return nodes_of(ray.nodes())  # type: ignore[no-untyped-call]
+
+    def _bury(self, ref: RayRef) -> None:
+        if ref.handle in self._living:
+            self._living.remove(ref.handle)
+            self._placing.lost(ref.node)
+
+    async def _translated(self, ref: RayRef, reference: Any) -> Any:
+        try:
+            return await reference
+        except Exception as error:
+            raise self.translate(ref, error) from None
+
+    def translate(self, ref: RayRef, error: Exception) -> Exception:
+        """Return what *error* means to us, and take note of what it says of the node of *ref*."""
+        from ray import exceptions
+
+        meant = meaning_of(error, exceptions, actor=ref.name)
+        if isinstance(meant, ActorDiedError):
+            self._bury(ref)
+        if isinstance(error, exceptions.ActorUnavailableError):
+            self._placing.doubt(ref.node)
+        return meant
 
 
 @dataclass(slots=True)
@@ -159,21 +228,17 @@ class _RayContext:
 class _RayAsking:
     """A question under way: a streaming call of Ray's."""
 
-    def __init__(self, ref: RayRef, stream: Any) -> None:
-        self._ref = ref
+    def __init__(self, runtime: RayRuntime, ref: RayRef, stream: Any) -> None:
+        self._runtime, self._ref = runtime, ref
         self._stream = stream
         self._is_cancelled = False
 
     async def __aiter__(self) -> AsyncIterator[Envelope]:
         while True:
             try:
-                reference = await anext(self._stream)
+                body, data = await (await anext(self._stream))
             except StopAsyncIteration:
                 return
-            except Exception as error:
-                raise self._translate(error) from None
-            try:
-                body, data = await reference
             except Exception as error:
                 raise self._translate(error) from None
             yield _opened(body, data)
@@ -189,42 +254,47 @@ class _RayAsking:
     def _translate(self, error: Exception) -> Exception:
         if self._is_cancelled:
             return ActorCancelledError("the question was taken back")
-        return _translate(self._ref, error)
+        return self._runtime.translate(self._ref, error)
 
 
-_cluster: "tuple[Session, Any] | None" = None
-_users = 0
-_is_imported = False
+@dataclass(frozen=True, slots=True)
+class _Cluster:
+    """The Ray of this process: one that it joined, or its own, with a watchdog."""
+
+    address: str | None
+    session: Session | None = None
+    watchdog: "subprocess.Popen[bytes] | None" = None
+
+
+_cluster: _Cluster | None = None
+_users, _is_imported, _has_ended = 0, False, False
 _lock = threading.Lock()
 
 
-def start_ray(*, workers: int = 3) -> RayRuntime:
+def start_ray(*, workers: int = 3, address: str | None = None) -> RayRuntime:
     """Start a Ray of our own on this machine, or return the one that runs; quiet and private.
 
     So many *workers* wait for actors from the start, warm: for a supervisor, a bracket and a first
-    host. Who comes later starts its own.
+    host. Who comes later starts its own. With an *address* (HOST:PORT) the cluster there is joined
+    instead, with the token that Ray finds in this process's environment; it outlives us. Raises
+    UsageError where it cannot be, or this process uses another Ray.
     """
-    global _cluster, _users
+    global _users, _has_ended
     with _lock:
         if _cluster is None:
-            _check_first()
-            session = Session.create(WARM)
-            _cluster = session, start_watchdog(session)
-            try:
-                with told(session):
-                    _init(session, workers)
-                _pickle_cached_functions()
-            except BaseException as error:
-                _end(patience_s=0.0)  # what is half started does nothing that is waited for
-                if not isinstance(error, Exception):
-                    raise
-                raise RunFailedError(f"Ray did not start: {str(error).splitlines()[0]}") from error
+            _has_ended = False
+            _start(workers) if address is None else _join(check_address(address))
+        elif _cluster.address != address:
+            raise UsageError(
+                "this process has a session on another Ray, and Ray allows one at a time"
+            )
         _users += 1
     return RayRuntime()
 
 
 def stop_ray() -> None:
-    """End the Ray that `start_ray` started, once all who started it have stopped it."""
+    """End the Ray that `start_ray` started, or leave the one that it joined, once all who started
+    it have stopped it."""
     global _users
     with _lock:
         _users = max(_users - 1, 0)
@@ -232,18 +302,61 @@ def stop_ray() -> None:
             _end()
 
 
-def _end(*, patience_s: float = STOP_S) -> None:
+def _start(workers: int) -> None:
     global _cluster
+    _check_first()
+    session = Session.create(WARM)
+    _cluster = _Cluster(None, session, start_watchdog(session))
+    try:
+        with told(session.environment):
+            from ray._private import node, services
+
+            with quickly(node.Node, services, workers):
+                _init(
+                    address="local",
+                    num_cpus=workers,  # our actors claim none; Ray starts one worker for each
+                    include_dashboard=False,
+                    object_store_memory=256 * 1024**2,
+                    namespace=session.name,
+                    _temp_dir=str(session.folder),
+                )
+    except BaseException as error:
+        _end(patience_s=0.0)  # what is half started does nothing that is waited for
+        if not isinstance(error, Exception):
+            raise
+        raise RunFailedError(f"Ray did not start: {str(error).splitlines()[0]}") from error
+
+
+def _join(address: str) -> None:
+    global _cluster
+    check_answers(address)
+    with told(JOINING):
+        import ray
+
+        if ray.is_initialized():
+            raise UsageError("a Ray is initialised in this process already; end it before joining")
+        try:
+            _init(address=address)  # in a namespace of its own, as Ray gives who names none
+        except Exception as error:
+            with silenced():
+                ray.shutdown()
+            raise UsageError(unjoined(address, error)) from error
+    _cluster = _Cluster(address)
+
+
+def _end(*, patience_s: float = STOP_S) -> None:
+    global _cluster, _has_ended
     assert _cluster is not None
-    session, watchdog = _cluster
-    _cluster = None
+    session, watchdog = _cluster.session, _cluster.watchdog
+    _cluster, _has_ended = None, True
     ray = sys.modules.get("ray")  # None where Ctrl-C came during its import
     if ray is not None:
-        with _silenced():
+        with silenced():
             ray.shutdown()
-    session.end(patience_s=patience_s)
-    watchdog.stdin.close()
-    watchdog.wait()
+    if session is not None and watchdog is not None and watchdog.stdin is not None:
+        session.end(patience_s=patience_s)
+        watchdog.stdin.close()
+        watchdog.wait()
 
 
 def _check_first() -> None:
@@ -257,69 +370,18 @@ def _check_first() -> None:
     _is_imported = True
 
 
-def _init(session: Session, workers: int) -> None:
+def _init(**settings: Any) -> None:
     import ray
+    from ray import cloudpickle
     from ray._private import worker
 
     handler = signal.getsignal(signal.SIGTERM)
-    with _silenced(), _quickly(workers):
-        ray.init(
-            address="local",
-            num_cpus=workers,  # our actors claim none; Ray starts one worker for each
-            include_dashboard=False,
-            log_to_driver=False,
-            configure_logging=False,
-            object_store_memory=256 * 1024**2,
-            namespace=session.name,
-            _temp_dir=str(session.folder),
-        )
-    worker.print_to_stdstream = _unheard
+    with silenced():
+        ray.init(log_to_driver=False, configure_logging=False, **settings)
+    worker.print_to_stdstream = unheard
+    pickle_cached_functions(cloudpickle)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)  # Ray puts its own in place, which aborts
-
-
-@contextlib.contextmanager
-def _quickly(workers: int) -> Any:
-    """Have Ray start all *workers* at once, and nothing that nobody here asks for.
-
-    That is its autoscaler, its log monitor and what is left of its dashboard: a second of CPU each,
-    while Ray starts. No public setting spares them, or starts more workers at a time than there
-    are cores. Where a Ray has other names for these, it starts as it likes.
-    """
-    from ray._private import services
-    from ray._private.node import Node
-
-    def cores() -> int:
-        return workers
-
-    replaced: list[tuple[Any, str, Any]] = [
-        (Node, "start_monitor", _unheard),
-        (Node, "start_log_monitor", _unheard),
-        (Node, "start_api_server", _unheard),
-        (services, "multiprocessing", SimpleNamespace(cpu_count=cores)),
-    ]
-    with contextlib.ExitStack() as undo:
-        for owner, name, stand_in in replaced:
-            if hasattr(owner, name):
-                undo.callback(setattr, owner, name, getattr(owner, name))
-                setattr(owner, name, stand_in)
-        yield
-
-
-@contextlib.contextmanager
-def _silenced() -> Any:
-    """Keep Ray's talk off this process's output while it starts or ends."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)  # Ray sets the levels of its own loggers as it starts
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logging.disable(before)
-
-
-def _unheard(*_: Any, **__: Any) -> None:
-    """Take the place of what prints Ray's own messages, which go to standard output unasked."""
 
 
 def _sealed(envelope: Envelope) -> Wire:
@@ -335,56 +397,3 @@ def _opened(body: Message, data: bytes | None) -> Envelope:
     if body.carries is None:
         raise TypeError(f"{type(body).__name__} carries no table")
     return Envelope(body, decode(data, body.carries))
-
-
-def _pickle_cached_functions() -> None:
-    """Let a function with a cache (functools) travel, as any other function of a script does."""
-    from ray import cloudpickle
-
-    cloudpickle.CloudPickler.dispatch_table[_CACHED] = _without_cache
-
-
-def _without_cache(cached: Any) -> Any:  # Any: a function that functools caches; pickle's answer
-    """Say how a cached function travels: by name where it is installed, else as what it caches."""
-    from ray import cloudpickle
-
-    shipped = cloudpickle.list_registry_pickle_by_value()  # type: ignore[no-untyped-call]
-    if cached.__module__ not in {"__main__", *shipped}:
-        return cached.__qualname__
-    return _recached, (cached.__wrapped__, *cached.cache_parameters().values())
-
-
-def _recached(function: Any, maxsize: int | None, typed: bool) -> Any:
-    return functools.lru_cache(maxsize, typed)(function)
-
-
-_CACHED: Final = type(functools.cache(_recached))
-
-
-async def _translated(ref: RayRef, reference: Any) -> Any:
-    try:
-        return await reference
-    except Exception as error:
-        raise _translate(ref, error) from None
-
-
-def _translate(ref: RayRef, error: Exception) -> Exception:
-    """Return what *error* means to us: the actor's own error, its death, or a cancelled ask."""
-    from ray import exceptions
-
-    if isinstance(error, exceptions.RayTaskError):
-        cause = error.cause
-        if not isinstance(cause, Exception):
-            return error
-        if not isinstance(cause, CommediaError):  # a fault of ours: keep where it happened
-            cause.add_note(str(error))
-        return cause
-    if isinstance(error, exceptions.TaskCancelledError):
-        return ActorCancelledError("the question was taken back")
-    if isinstance(error, exceptions.RayActorError):
-        return ActorDiedError(ref.name)
-    if isinstance(error, exceptions.RaySystemError):
-        why = [line for line in str(error).splitlines() if _RAISED.match(line)]
-        said = why[-1] if why else str(error).partition("\n")[0]
-        return RunFailedError(f"what was sent to the {ref.name} cannot be read there: {said}")
-    return error

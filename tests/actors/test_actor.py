@@ -11,13 +11,13 @@ from commedia.actors.tables import INPUT, ITEMS, UNTRUSTED, batch
 
 
 def test_a_message_is_a_frozen_value() -> None:
-    trial = Trial(item=3)
+    trial = Trial(items=(3,))
 
-    assert trial == Trial(item=3) == pickle.loads(pickle.dumps(trial))
+    assert trial == Trial(items=(3,)) == pickle.loads(pickle.dumps(trial))
     with pytest.raises(ValidationError):
-        trial.item = 4
+        trial.items = (4,)
     with pytest.raises(ValidationError):
-        Trial(item=3, unheard_of=1)  # type: ignore[call-arg]
+        Trial(items=(3,), unheard_of=1)  # type: ignore[call-arg]
 
 
 def test_an_envelope_gives_its_table_or_says_that_it_has_none() -> None:

@@ -87,7 +87,7 @@ FOUR = ask((0, 1), (2, 3), (4, 5), (6, 7))
 
 
 def test_without_faults_it_is_the_actor_that_it_plays() -> None:
-    assert lives(Faults(), FOUR, FOUR, Envelope(Trial(item=1))) == [
+    assert lives(Faults(), FOUR, FOUR, Envelope(Trial(items=(1,)))) == [
         (4, False),
         (4, False),
         (0, False),
@@ -120,7 +120,7 @@ def test_batches_are_counted_as_they_come_not_as_they_are_answered() -> None:
     assert asyncio.run(run()) == [(2, True), (4, False)]
 
 
-@pytest.mark.parametrize("envelope", [FOUR, Envelope(Trial(item=5))], ids=["batch", "trial"])
+@pytest.mark.parametrize("envelope", [FOUR, Envelope(Trial(items=(5,)))], ids=["batch", "trial"])
 def test_a_fatal_item_kills_in_a_batch_and_alone(envelope: Envelope) -> None:
     assert lives(Faults(items=(5,)), envelope) == [(0, True)]
     assert lives(Faults(items=(9,)), envelope)[0][1] is False

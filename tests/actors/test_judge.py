@@ -146,10 +146,10 @@ def test_the_gateways_replies_come_back_and_the_question_is_closed() -> None:
     assert [asking.is_cancelled for asking in stage.askings] == [True]
 
 
-@pytest.mark.parametrize("item", [None, 2])
-def test_a_trial_is_answered_without_a_call(item: int | None) -> None:
+@pytest.mark.parametrize("items", [(), (2,), (0, 1, 2)])
+def test_a_trial_is_answered_without_a_call(items: tuple[int, ...]) -> None:
     stage = Stage()
-    _, tried = replies_of(Judge(), stage, attach("claude-x"), Envelope(Trial(item=item)))
+    _, tried = replies_of(Judge(), stage, attach("claude-x"), Envelope(Trial(items=items)))
 
     assert isinstance(tried.body, Done)
     assert stage.askings == []

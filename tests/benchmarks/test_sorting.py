@@ -2,7 +2,7 @@
 
 import pytest
 
-from commedia.benchmarks import sorting
+from commedia.benchmarks import sort_bars as sorting
 from commedia.benchmarks.cases import Case, run_cases
 from commedia.benchmarks.rows import Row, at_least, at_most, render, within
 

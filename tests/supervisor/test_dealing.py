@@ -2,10 +2,12 @@
 
 from collections import Counter
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commedia.supervisor.dealing import DEAD_LETTER, HOST_DIED, Deal, Dealer
+from commedia.supervisor.dealing import ALONE, DEAD_LETTER, GROUPS, HOST_DIED, Deal, Dealer
 
 
 def pair(row: int) -> tuple[int, int]:
@@ -17,16 +19,21 @@ def dealer(rows: int, batch_rows: int = 4, **more: object) -> Dealer:
 
 
 def answer(table: Dealer, deal: Deal) -> list[int]:
-    fresh = table.answered(deal, deal.rows)
+    fresh = told(table, deal, *deal.rows)
     table.finished(deal)
     return fresh
+
+
+def told(table: Dealer, deal: Deal, *rows: int) -> list[int]:
+    """Answer *rows*; return those whose answer counts."""
+    return [rows[place] for place in table.answered(deal, np.array(rows, np.int64))]
 
 
 def test_rows_are_dealt_in_batches_in_their_order() -> None:
     table = dealer(10)
     deals = [table.next_deal("a"), table.next_deal("b"), table.next_deal("a")]
 
-    assert [deal.rows for deal in deals if deal] == [(0, 1, 2, 3), (4, 5, 6, 7), (8, 9)]
+    assert [[*deal.rows] for deal in deals if deal] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     assert table.next_deal("a") is None
     assert not table.is_done
 
@@ -36,23 +43,32 @@ def test_a_row_is_answered_once() -> None:
     deal = table.next_deal("a")
     assert deal is not None
 
-    assert table.answered(deal, [1, 2]) == [1, 2]
-    assert table.answered(deal, [2, 3]) == [3]
-    assert table.answered(deal, [99]) == []
+    assert told(table, deal, 1, 2, 2, 1) == [1, 2]
+    assert told(table, deal, 3, 2) == [3]
+    assert told(table, deal, 99, -1) == []
+
+
+def test_an_answer_that_comes_after_its_hosts_death_counts_for_nothing() -> None:
+    table = dealer(4)
+    deal = table.next_deal("a")
+    assert deal is not None
+    table.died("a")
+
+    assert told(table, deal, *deal.rows) == []
 
 
 def test_what_a_dead_host_had_not_answered_is_dealt_again_after_trials() -> None:
     table = dealer(4)
     deal = table.next_deal("a#0")
     assert deal is not None
-    table.answered(deal, [0, 1])
+    told(table, deal, 0, 1)
     table.died("a#0")
 
     trials = []
     while (trial := table.next_deal("b#0")) and trial.trial is not None:
         trials.append(trial.trial)
         table.finished(trial)
-    assert trials == [2, 3, 4]  # the items of rows 2 and 3
+    assert trials == [(2,), (3,), (4,)]  # the items of rows 2 and 3
     assert trial is not None
     assert trial.rows == (2, 3)
     answer(table, trial)
@@ -71,7 +87,7 @@ def test_an_item_that_kills_its_second_host_is_a_dead_letter() -> None:
     while not table.is_done:
         deal = table.next_deal(f"a#{host}")
         assert deal is not None
-        if deal.trial == 3:
+        if deal.trial == (3,):
             table.died(f"a#{host}")
             deaths, host = deaths + 1, host + 1
         else:
@@ -88,8 +104,46 @@ def test_rows_with_a_dead_item_are_never_dealt() -> None:
     deal = table.next_deal("a")
 
     assert deal is not None
-    assert deal.rows == (1, 2)
+    assert [*deal.rows] == [1, 2]
     assert table.failed == {0: DEAD_LETTER}
+
+
+@pytest.mark.parametrize(
+    ("items", "deaths"),
+    [(ALONE, 2), (ALONE + 1, 3), (ALONE * GROUPS, 3), (ALONE * GROUPS + 1, 4)],
+)
+def test_many_suspects_are_tried_in_groups(items: int, deaths: int) -> None:
+    """One more death finds a fatal item among so many more, and no trial is for one alone."""
+    table = Dealer(range(items), lambda row: (row,), batch_rows=items)
+    fatal, seen, trials = items // 2, 0, 0
+    while not table.is_done:
+        deal = table.next_deal(f"a#{seen}")
+        assert deal is not None
+        trials += deal.trial is not None
+        if fatal in (deal.trial or deal.rows):
+            table.died(f"a#{seen}")
+            seen += 1
+        else:
+            answer(table, deal)
+
+    assert seen == deaths
+    assert table.failed == {fatal: DEAD_LETTER}
+    assert trials <= ALONE + (deaths - 2) * GROUPS
+
+
+def test_a_host_that_was_killed_from_outside_costs_few_trials() -> None:
+    table = Dealer(range(10_000), lambda row: (row, row + 1), batch_rows=5_000)
+    assert table.next_deal("a#0")
+    assert table.next_deal("a#0")
+    table.died("a#0")
+    trials = 0
+    while (deal := table.next_deal("b#0")) and deal.trial is not None:
+        trials += 1
+        table.finished(deal)
+
+    assert trials <= 2 * GROUPS
+    assert deal is not None
+    assert len(deal.rows) == 5_000
 
 
 def test_a_trial_is_alone_on_its_host() -> None:
@@ -186,7 +240,7 @@ def test_every_row_is_answered_or_given_up_exactly_once(
             playing = out.pop(choose(range(len(out))))
             shown = {item for row in playing.rows for item in pair(row)}
             if playing.trial is not None:
-                shown = {playing.trial}
+                shown = {*playing.trial}
             if shown & fatal:
                 table.died(playing.host)
                 out = [other for other in out if other.host != playing.host]

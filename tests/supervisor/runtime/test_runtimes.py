@@ -102,7 +102,8 @@ async def said(runtime: Runtime, ref: Ref, what: str, **more: Any) -> list[str]:
 
 
 def shown(rows: int) -> pa.RecordBatch:
-    columns = {"shown": pa.array([[i, i + 1] for i in range(rows)], pa.list_(pa.int32()))}
+    pairs = pa.array([[i, i + 1] for i in range(rows)], pa.list_(pa.int32()))
+    columns = {"shown": pairs, "task": "pair", "judge": 0, "criterion": 0}
     return batch(MATCHES_SENT, columns, rows=rows, integrity=TRUSTED, provenance=PROGRAM)
 
 
@@ -151,6 +152,19 @@ def test_a_killed_actor_is_a_dead_one(runtime: Runtime) -> None:
         runtime.kill(ref)
         with pytest.raises(ActorDiedError, match="victim"):
             await said(runtime, ref, "count")
+
+    do(play())
+
+
+def test_an_actor_shows_that_it_lives_whatever_else_it_does(runtime: Runtime) -> None:
+    async def play() -> None:
+        ref = await runtime.start(Player(), "busy")
+        waiting = runtime.ask(ref, Envelope(Say(what="half"))).__aiter__()
+        await anext(waiting)
+        await runtime.beat(ref)
+        runtime.kill(ref)
+        with pytest.raises(ActorDiedError, match="busy"):
+            await runtime.beat(ref)
 
     do(play())
 

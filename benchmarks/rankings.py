@@ -1,0 +1,125 @@
+"""The benchmark of rankings: `python -m commedia.benchmarks.rankings` prints every figure.
+
+Exits 1 when a bar is missed. Another part is a function that returns rows; `SECTIONS` names it.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+import pyarrow.parquet as pq
+
+from ..session import Session
+from . import aims, engine, judgments, leagues, many, sorting
+from .command import ADVISORIES, folder
+from .rows import Row, render
+from .whole import ROOT
+
+HEADER: Final = """\
+Rankings. Sections in capitals are SIMULATED: what they say rests on the simulated judge. Human and
+model judgments, advisories, heights, processes and nodes are real."""
+
+Section = Callable[[], list[Row]]
+
+_SEEDS: Final = aims.Seeds()
+_SETTINGS: Final = judgments.Settings()
+_METHOD_SEEDS: Final = 2
+_NEVER: Final = ("quick", "pointwise")
+
+
+def every_method() -> list[Row]:
+    """SIMULATED: every method on 1,000 items, judge right on 85% of random pairs, to its end."""
+    rows = []
+    for r in sorting.compare(1000, 0.85, seeds=_METHOD_SEEDS):
+        told = f"{r.calls:,.0f} calls, {r.tokens / 1e6:.1f} Mtok, {r.rounds:,.0f} rounds"
+        never = r.method in _NEVER
+        ok = r.tau < 0.90 if never else None
+        rows.append(Row(f"{r.method}: {told}: tau", f"{r.tau:.3f}", "< 0.9" if never else "", ok))
+    return rows
+
+
+def same_budget() -> list[Row]:
+    """Real truth, a simulated judge: every method given the tokens that lists take until 0.90."""
+    rows = []
+    for name, results in sorting.recorded_results(_SETTINGS.data, seeds=_METHOD_SEEDS):
+        best = sorted(results, key=lambda result: -result.tau)
+        rows += [
+            Row(f"{name}: {r.method}: tau-b, top-10 recall", f"{r.tau:.3f} {r.recall_at_10:.2f}")
+            for r in best
+        ]
+    return rows or [Row("skipped: the shared data is not beside the house", "")]
+
+
+def refused() -> list[Row]:
+    """A tiny real model on somebody else's server, 848 advisories by their titles: refused."""
+    python = ROOT / ".venv-local-model" / "bin" / "python"
+    table = _SETTINGS.data / ADVISORIES
+    if not python.exists() or not table.exists():
+        return [Row("skipped: `make local-model` was not run, or the data is not there", "")]
+    command = [str(python), str(ROOT / "benchmarks" / "local_model.py")]
+    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nothing, text=True) as server:
+        assert server.stdin is not None and server.stdout is not None
+        address = server.stdout.readline().strip()
+        options = {"model": "smollm2", "base_url": address, "budget": "20M", "in_flight": 4}
+        with Session(runtime="inline", **options) as session:  # type: ignore[arg-type]
+            result = session.rank(pq.read_table(table), "severity", text="{title}")
+        server.stdin.close()
+    flips = [note for note in result.notes if "pairs flipped" in note]
+    return [
+        Row("stopped by", str(result.stopped), "= judge", result.stopped == "judge"),
+        Row("its flips are named", str(len(flips)), "= 1", len(flips) == 1),
+        Row("calls until then", f"{result.calls:,}"),
+        *(Row(note, "") for note in flips),
+    ]
+
+
+SECTIONS: Final[dict[str, Section]] = {
+    **{name: partial(section, _SETTINGS) for name, section in judgments.SECTIONS.items()},
+    "same-budget": same_budget,
+    "every-method": every_method,
+    **{name: partial(section, _SEEDS) for name, section in aims.SECTIONS.items()},
+    "leagues": leagues.leagues,
+    "refused": refused,
+    "many": many.many,
+    "many-on-ray": many.many_on_ray,
+    **{section.__name__: section for section in engine.SECTIONS},
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the sections asked for; return 1 when a bar is missed."""
+    parser = argparse.ArgumentParser("python -m commedia.benchmarks.rankings", description=__doc__)
+    parser.add_argument("--only", help=f"some of {', '.join(SECTIONS)}, separated by commas")
+    chosen = parser.parse_args(arguments)
+    names = chosen.only.split(",") if chosen.only else list(SECTIONS)
+    if unknown := [name for name in names if name not in SECTIONS]:
+        parser.error(f"no section is called {', '.join(unknown)}")
+    os.environ["COMMEDIA_HOME"] = str(folder())  # no run of these is anybody's
+    warnings.simplefilter("ignore", UserWarning)  # degraded runs: they are counted here
+    sys.stdout.write(HEADER + "\n")
+    missed, start = 0, time.monotonic()
+    for name in names:
+        began = time.monotonic()
+        rows = SECTIONS[name]()
+        missed += sum(row.ok is False for row in rows)
+        title = f"{name}: {_title(SECTIONS[name])} ({time.monotonic() - began:.0f} s)"
+        sys.stdout.write(render(title, rows) + "\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"\n{missed} bars missed, {time.monotonic() - start:.0f} s\n")
+    return int(missed > 0)
+
+
+def _title(section: Section) -> str:
+    told = section.func if isinstance(section, partial) else section
+    return (told.__doc__ or "").partition("\n")[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

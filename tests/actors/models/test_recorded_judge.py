@@ -1,0 +1,175 @@
+"""Recorded judges: what was answered answers again, in the order shown, and nothing else does."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from commedia import Session
+from commedia.actors.answers import Preference, parse_answer
+from commedia.actors.errors import UsageError
+from commedia.actors.messages import ModelSpec
+from commedia.actors.models.clients import is_keyless, open_client
+from commedia.actors.models.recorded import RecordedClient, Source
+from commedia.actors.models.wire import Request
+from commedia.actors.questions import Question
+from commedia.supervisor.run import Run
+
+ROW = {
+    "judge": "anna",
+    "item_id": "q/1",
+    "cand_x": "x",
+    "cand_y": "y",
+    "shown_first": "x",
+    "rep": 0,
+}
+XY, YX = ["q/1/x", "q/1/y"], ["q/1/y", "q/1/x"]
+
+
+def record(folder: Path, *rows: dict[str, Any]) -> str:
+    """Write *rows* of verdicts, each but for what it says like ROW, and return the judge's name."""
+    whole = [{**ROW, **row} for row in rows]
+    columns = {name: [row[name] for row in whole] for name in (*ROW, "winner")}
+    pq.write_table(pa.table(columns), folder / "verdicts.parquet")
+    return f"recorded:{folder / 'verdicts.parquet'}"
+
+
+def ask(name: str, ids: list[str], task: str = "pair", **spec: Any) -> Preference | str:
+    """Return what the recorded judge *name* answers, or the reason why it does not."""
+    question = Question.parse(task)
+    row = {"spec": json.dumps({"items": ids, "by": "worth", "repeat": 0, **spec})}
+    request = Request(1, question, (("user", "which?"),), row)
+    attempt = asyncio.run(RecordedClient(name).attempt(request, max_tokens=9, timeout_s=1.0))
+    return parse_answer(question, attempt.text) if attempt.outcome == "ok" else str(attempt.reason)
+
+
+@pytest.mark.parametrize(("winner", "grade"), [("x", 1), ("y", -1), ("tie", 0)])
+@pytest.mark.parametrize("task", ["pair", "graded"])
+def test_a_recorded_verdict_answers_from_the_side_of_the_first(
+    tmp_path: Path, winner: str, grade: int, task: str
+) -> None:
+    name = record(tmp_path, {"winner": winner})
+
+    assert ask(name, XY, task) == Preference(grade)
+
+
+def test_each_order_has_its_own_verdict(tmp_path: Path) -> None:
+    """A judge who always picks the first shown does so on its record."""
+    name = record(tmp_path, {"winner": "x"}, {"winner": "y", "shown_first": "y"})
+
+    assert ask(name, XY) == ask(name, YX) == Preference(1)
+
+
+@pytest.mark.parametrize("first", ["x", None])
+def test_an_order_not_recorded_is_answered_by_the_other(tmp_path: Path, first: str | None) -> None:
+    name = record(tmp_path, {"winner": "x", "shown_first": first})
+
+    assert ask(name, XY) == Preference(1)
+    assert ask(name, YX) == Preference(-1)
+
+
+@pytest.mark.parametrize(
+    ("ids", "task"), [(["q/1/x", "q/1/z"], "pair"), (["q/2/x", "q/2/y"], "pair"), (XY, "list:2")]
+)
+def test_what_was_never_asked_is_unrecorded(tmp_path: Path, ids: list[str], task: str) -> None:
+    assert ask(record(tmp_path, {"winner": "x"}), ids, task) == "unrecorded"
+
+
+def test_a_verdict_that_could_not_be_read_is_unrecorded(tmp_path: Path) -> None:
+    assert ask(record(tmp_path, {"winner": None}), XY) == "unrecorded"
+
+
+def test_repetitions_are_chosen_by_repeat(tmp_path: Path) -> None:
+    name = record(tmp_path, {"winner": "x"}, {"winner": "y", "rep": 1}, {"winner": "tie", "rep": 2})
+
+    assert [ask(name, XY, repeat=r) for r in range(4)] == [Preference(g) for g in (1, -1, 0, 1)]
+
+
+def test_filters_leave_one_judge_of_several(tmp_path: Path) -> None:
+    name = record(tmp_path, {"winner": "x"}, {"winner": "y", "judge": "bert & co"})
+
+    assert ask(f"{name}?judge=anna&rep=0", XY) == Preference(1)
+    assert ask(f"{name}?judge=bert+%26+co", XY) == Preference(-1)
+
+
+@pytest.mark.parametrize(
+    ("tail", "words"),
+    [
+        ("?judge=carl", "no row of .* has judge 'carl'"),
+        ("?mood=good", "lacks what it needs: column mood"),
+        ("?judge", "'judge' is no filter"),
+    ],
+)
+def test_a_filter_that_leaves_nothing_is_said(tmp_path: Path, tail: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Source.parse(record(tmp_path, {"winner": "x"}) + tail).rows()
+
+
+def test_a_session_says_why_a_record_cannot_be_read(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"item_id": ["q"]}), tmp_path / "few.parquet")
+    (tmp_path / "text.parquet").write_text("no table")
+    for name, words in [
+        ("none.parquet", "there is no file"),
+        ("few.parquet", "lacks what it needs: column cand_x, cand_y, winner"),
+        ("text.parquet", "no Parquet table"),
+    ]:
+        with (
+            Session(model=f"recorded:{tmp_path / name}", runtime="inline") as session,
+            pytest.raises(UsageError, match=words),
+        ):
+            session.rank(["one", "two"], by="worth")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"budget": "2usd"}, "cost nothing"), ({"base_url": "http://127.0.0.1:1"}, "no use for a")],
+)
+def test_a_recorded_judge_takes_no_money_and_no_address(
+    tmp_path: Path, options: dict[str, Any], words: str
+) -> None:
+    name = record(tmp_path, {"winner": "x"})
+
+    with (
+        Session(model=name, runtime="inline", **options) as session,
+        pytest.raises(UsageError, match=words),
+    ):
+        session.rank(["one", "two"], by="worth")
+
+
+def test_a_recorded_judge_runs_no_workflow(tmp_path: Path) -> None:
+    async def flow(run: Run) -> str:
+        return await run.work("hello")
+
+    with (
+        Session(model=record(tmp_path, {"winner": "x"}), runtime="inline") as session,
+        pytest.raises(UsageError, match="comparisons alone"),
+    ):
+        session.run(flow)
+
+
+def test_a_recorded_judge_needs_no_key() -> None:
+    spec = ModelSpec(name="recorded:verdicts.parquet")
+
+    assert spec.is_recorded and not spec.is_simulated and is_keyless(spec)
+    assert isinstance(open_client(spec, None), RecordedClient)
+
+
+@pytest.mark.parametrize("task", ["pair", "graded", "list:4"])
+def test_the_matches_of_a_run_answer_again(task: str) -> None:
+    """Asked the same, a record of a simulated judge's run gives the same order, as real judgments
+    do: nothing of it is simulated any more."""
+    items = pa.table({"text": [f"text {n}" for n in range(12)], "worth": range(12)})
+    with Session(model="sim:judge", runtime="inline") as session:
+        first = session.rank(items, by="worth", truth="worth", ask=task, seed=3)
+
+    with Session(model=f"recorded:{first.run_id}", runtime="inline") as session:
+        again = session.rank(items, by="worth", ask=task, seed=3)
+        other = session.rank(items, by="another quality", ask=task, seed=3)
+
+    assert again.to_arrow()["id"].to_pylist() == first.to_arrow()["id"].to_pylist()
+    assert again.calls == first.calls and not again.simulated
+    assert other.status == "degraded"

@@ -1,0 +1,169 @@
+"""Sorts with more in mind than one order; and wishes that make no sense."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from commedia import Session
+from commedia.actors.errors import UsageError
+from commedia.actors.messages import ModelSpec
+from commedia.actors.simulation.judge import JudgeProfile
+from commedia.judges import keep_traits, known_traits
+from commedia.patterns.ranking.economics import Traits
+from commedia.results import RankResult
+from commedia.rubrics import Criterion, Rubric
+
+RUBRIC = Rubric((Criterion("severity", weight=3.0), Criterion("urgency", "how soon it bites")))
+
+
+def table(n: int, *, start: int = 0) -> pa.Table:
+    rng = np.random.default_rng(4)
+    truth = rng.standard_normal(2_000)[start : start + n]
+    names = [f"B{row}" for row in range(start, start + n)]
+    return pa.table({"key": names, "text": [f"report {name}" for name in names], "truth": truth})
+
+
+def ranked(
+    items: pa.Table, by: str | None = "severity", model: Any = None, **options: Any
+) -> RankResult:
+    with Session(runtime="inline", model=model) as session:
+        return session.rank(items, by, text="text", id="key", truth="truth", **options)
+
+
+def test_the_best_ten_come_first_for_a_fraction_of_the_calls() -> None:
+    whole, best = ranked(table(300), ask="list:10"), ranked(table(300), top=10)
+
+    assert best.predicted_recall is not None and best.predicted_recall >= 0.9
+    assert best.top == 10
+    assert best.calls < 0.6 * whole.calls
+    assert (best.truth or {})["recall_at_10"] >= 0.8  # type: ignore[operator]
+    assert best.n == 300
+    assert any("predicted recall of the best 10" in line for line in best.lines())
+
+
+def test_rows_that_are_known_are_not_asked_about_again_and_rows_that_left_are_dropped() -> None:
+    first = ranked(table(300), ask="list:10")
+    grown = ranked(table(300, start=30), ask="list:10", since=first.run_id)
+
+    assert grown.calls < 0.5 * first.calls
+    assert grown.status == "completed"
+    assert "B0" not in grown.table.column("id").to_pylist()
+    assert (grown.truth or {})["tau_b"] > 0.85  # type: ignore[operator]
+
+
+def test_a_run_by_another_quality_or_about_other_rows_says_nothing() -> None:
+    first = ranked(table(40), ask="list:5")
+
+    with pytest.raises(UsageError, match="ranked by severity, and not by urgency"):
+        ranked(table(40), "urgency", since=first.run_id)
+    with pytest.raises(UsageError, match="none has the same id and text"):
+        ranked(table(40, start=100), since=first.run_id)
+
+
+def test_a_rubric_gives_a_score_by_each_criterion_beside_the_total() -> None:
+    result = ranked(table(80), None, rubric=RUBRIC, ask="list:10")
+
+    assert result.table.column_names[6:8] == ["score severity", "score urgency"]
+    assert (result.truth or {})["tau_b"] > 0.85  # type: ignore[operator]
+    assert result.status == "completed"
+
+
+def test_a_panel_asks_each_of_its_judges_and_says_how_they_differ() -> None:
+    panel = ["sim:judge", "sim:judge-strong", JudgeProfile("sim:mine", list_slope=8.0)]
+    result = ranked(table(200), model=panel, ask="list:10")
+
+    assert result.simulated
+    [note] = [note for note in result.notes if note.startswith("the panel")]
+    assert all(name in note for name in ("sim:judge:", "sim:judge-strong:", "sim:mine:"))
+    assert (result.truth or {})["tau_b"] > 0.88  # type: ignore[operator]
+
+
+def test_a_pilot_tells_what_it_found_and_its_calls_count() -> None:
+    result = ranked(table(800))
+
+    assert result.judge is not None
+    assert {"list_noise", "tie", "much", "is_graded", "flips"} <= result.judge.keys()
+    assert any("(pilot, then list:10)" in line for line in result.lines())
+    assert result.status == "completed"
+
+
+def test_a_judge_that_seems_to_know_nothing_is_refused_unless_it_is_kept() -> None:
+    always_first = JudgeProfile("sim:first", bias=60.0, list_slope=60.0)
+    refused = ranked(table(600), model=always_first)
+    kept = ranked(table(600), model=always_first, keep_judge=True)
+
+    assert (refused.status, refused.stopped) == ("degraded", "judge")
+    assert any("60 of 60 pairs flipped" in note for note in refused.notes)
+    assert kept.stopped != "judge"
+    assert kept.calls > refused.calls
+
+
+@pytest.mark.parametrize("name", ["pointwise", "quick", "swiss", "random"])
+def test_a_classical_method_ranks_through_the_same_path(name: str) -> None:
+    result = ranked(table(60), method=name)
+
+    assert result.n == 60
+    assert result.status == "completed"
+    assert (result.truth or {})["tau_b"] > 0.5  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"top": 0}, "--top takes 1 or more"),
+        ({"wide": True}, "--wide is for --top alone"),
+        ({"top": 3, "focus": 0.1}, "--top goes with neither"),
+        ({"focus": 1.5}, "focus 1.5 is not between 0 and 1"),
+        ({"target": 1.0}, "target 1 is not between 0 and 1"),
+        ({"ask": "score"}, "--method pointwise"),
+        ({"method": "bogo"}, "there is no method 'bogo'; there are merge"),
+        ({"method": "merge", "top": 3}, "it goes without"),
+        ({"votes": 3}, "--votes is for a --method"),
+        ({"since": "nothing"}, "there are no runs"),
+        ({"rubric": RUBRIC}, "not by both"),
+        ({"colour": "red"}, "rank has no option 'colour'"),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_one_sentence(options: dict[str, Any], why: str) -> None:
+    with pytest.raises(UsageError) as error:
+        ranked(table(20), **options)
+
+    assert why in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("panel", "why"),
+    [
+        ([], "at least one judge"),
+        (["sim:judge", "sim:judge"], "twice on the panel"),
+        (["sim:judge", lambda row: None], "simulated judges or of real ones"),
+    ],
+)
+def test_a_panel_that_is_none_is_refused(panel: list[Any], why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        ranked(table(20), model=panel)
+
+
+def test_a_workflow_has_agents_of_one_model() -> None:
+    async def nothing(run: Any) -> None: ...
+
+    panel = Session(runtime="inline", model=["sim:haiku", "sim:opus"])
+    with panel as session, pytest.raises(UsageError, match="a panel judges rankings"):
+        session.run(nothing)
+
+
+def test_what_a_pilot_found_of_a_paid_judge_is_remembered_and_of_a_free_one_is_not() -> None:
+    paid, free = ModelSpec(name="claude-haiku-5-5"), ModelSpec(name="sim:judge")
+    rubric, texts = Rubric.of("severity"), ["a text of some length"] * 5
+    found = Traits(list_noise=1.8, is_graded=False, flips=0.3)
+    for model in (paid, free):
+        assert known_traits(model, rubric, texts) is None
+        keep_traits(model, rubric, texts, found.told())
+
+    assert known_traits(paid, rubric, texts) == found
+    assert known_traits(free, rubric, texts) is None
+    assert known_traits(paid, Rubric.of("urgency"), texts) is None
+    assert known_traits(paid, rubric, ["a text " * 100] * 5) is None
