@@ -5,6 +5,7 @@ with `additionalProperties: false`. What they cannot say (no item twice) is chec
 """
 
 import functools
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -117,8 +118,22 @@ def _fitting(validator: Any, text: str) -> Any:  # Any: JSON
         raise InvalidAnswerError("the answer is not JSON") from error
     if flaw is not None:
         where = "/".join(str(part) for part in flaw.absolute_path) or "the answer"
-        raise InvalidAnswerError(f"{where} does not fit the schema ({flaw.validator})")
+        why = f"{where} does not fit the schema ({flaw.validator})"
+        raise InvalidAnswerError(why, _rule(flaw))
     return value
+
+
+def _rule(flaw: Any) -> str:  # Any: jsonschema is untyped
+    """Return the field and the rule that *flaw* is of, in words of the schema."""
+    path = list(flaw.absolute_schema_path)
+    fields = [
+        part if before == "properties" else "[]"
+        for before, part in itertools.pairwise(["", *path])
+        if before == "properties" or part == "items"
+    ]
+    missing = flaw.validator == "required" and isinstance(flaw.instance, dict)
+    lacks = [name for name in flaw.validator_value if name not in flaw.instance] if missing else []
+    return f"{'/'.join([*fields, *lacks[:1]]) or 'the answer'} ({flaw.validator})"
 
 
 def _no_number(name: str) -> float:

@@ -89,11 +89,17 @@ class InvalidBatchError(CommediaError):
 
 
 class InvalidAnswerError(CommediaError):
-    """A model's answer does not fit its schema."""
+    """A model's answer does not fit its schema.
 
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
+    *rule* says which rule of which field, in words of the schema alone: no text of the answer.
+    """
+
+    def __init__(self, why: str, rule: str = "") -> None:
+        super().__init__(why, rule)
+        self.why, self.rule = why, rule
+
+    def __str__(self) -> str:
+        return self.why
 
 
 class AgentError(CommediaError):

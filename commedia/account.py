@@ -45,8 +45,13 @@ _MOST_CAUSES = 10
 def causes_in_words(causes: Mapping[str, int]) -> str:
     """Return why answers are missing, and how many for each cause, the most frequent first."""
     ranked = sorted(causes.items(), key=lambda cause: (-cause[1], cause[0]))
-    words = [f"{CAUSES.get(cause, cause)} ({n})" for cause, n in ranked[:_MOST_CAUSES]]
+    words = [f"{_in_words(cause)} ({n})" for cause, n in ranked[:_MOST_CAUSES]]
     return ", ".join([*words, *(["others"] if len(ranked) > _MOST_CAUSES else [])])
+
+
+def _in_words(cause: str) -> str:
+    word, _, rule = cause.partition(": ")
+    return f"{CAUSES[word]}: {rule}" if rule and word in CAUSES else CAUSES.get(cause, cause)
 
 
 def open_account(job: Job, spec: RunSpec) -> None:
@@ -188,8 +193,8 @@ def _notes(job: Job, finished: Finished) -> list[str]:
         )
     if tally.unsettled:
         notes.append(
-            f"{counted(len(tally.unsettled), 'call')} in flight when the run fell may have been "
-            "charged, count in full, and were asked again"
+            f"{counted(len(tally.unsettled), 'call')} cut off or taken back in flight may have "
+            "been charged without an answer, and count in full"
         )
     if tally.overruns:
         notes.append(

@@ -96,7 +96,7 @@ def choose_agents(
     elif spec.is_recorded:
         raise UsageError(f"{name} answers comparisons alone: it judges, but runs no workflow")
     elif spec.script is None:
-        _check_real(name, base_url=base_url, budget=budget)
+        _check_real(name, base_url=base_url, budget=budget, simulated=_AGENTS)
         check_budget(spec, budget)
     return spec
 
@@ -179,18 +179,25 @@ def _check_key(key: str) -> None:
         )
 
 
-def _check_real(name: str, *, base_url: str | None, budget: Budget) -> None:
+_JUDGE = (SIMULATED, f"use {SIMULATED} with --truth COLUMN")
+_AGENTS = ("sim:sonnet", "rehearse with --model sim:sonnet")
+"""A simulated model to name instead, and how: for a sort, and for a workflow."""
+
+
+def _check_real(
+    name: str, *, base_url: str | None, budget: Budget, simulated: tuple[str, str] = _JUDGE
+) -> None:
     if base_url is not None:
         _check_url(base_url)
     if key := api_key():
         _check_key(key)
     if base_url is None and price_of(name) is None:
         raise UsageError(
-            f"there is no model {name!r} here; give {SIMULATED}, a Claude model such as "
+            f"there is no model {name!r} here; give {simulated[0]}, a Claude model such as "
             f"{DEFAULT_MODEL}, or --base-url URL for any other"
         )
     if base_url is None and not api_key():
-        raise UsageError(f"{name} needs a key: set {_KEY}, or use {SIMULATED} with --truth COLUMN")
+        raise UsageError(f"{name} needs a key: set {_KEY}, or {simulated[1]}")
     if budget.is_unlimited:
         raise UsageError(
             f"{name} costs money: give a --budget, for example --budget 2usd or --budget 500k"

@@ -3,19 +3,20 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from .account import CAUSES, causes_in_words
+from .actors.answers import ROOM
 from .actors.messages import ModelSpec
 from .actors.simulation.world import World
 from .choice import NOBODY
 from .models import source_of
 from .patterns.loops import Loop
 from .results import counted
-from .run_result import RunResult, RunStatus
+from .run_result import RunResult, RunStatus, unshowable
 from .supervisor.budget import Budget
 from .supervisor.control import forget_orders
 from .supervisor.driver import Driver
@@ -49,12 +50,16 @@ class Launch:
             run_id=folder.name,
             folder=folder,
             model=self.model,
-            budget=self.budget,
+            budget=self._spendable(),
             seed=self.seed,
             slots=self.slots,
             mode=self.mode,
             **settings,
         )
+
+    def _spendable(self) -> Budget:
+        """Return the budget; without dollars where there is no model that could take any."""
+        return replace(self.budget, nanousd=None) if self.model.name == NOBODY else self.budget
 
 
 async def perform(launch: Launch, spec: RunSpec, drive: Callable[[], Driver]) -> RunResult[Any]:
@@ -143,13 +148,14 @@ def _closed(launch: Launch, spec: RunSpec, finished: Finished, wall_s: float) ->
         branches=tally.branches,
         reused=tally.reused,
         recalled=tally.recalled,
-        asked=tally.asked,
+        asked=tally.calls if launch.model.is_simulated else tally.asked,
         unsettled=tally.unsettled,
         wall_s=round(wall_s, 3),
         virtual_s=finished.virtual_s,
         why=_why(launch, finished),
         question=inquiry.question if inquiry else None,
         notes=tuple(_notes(finished)),
+        options=tuple(inquiry.options or ()) if inquiry else (),
         trace=finished.trace,
         _value=finished.value,
     )
@@ -162,7 +168,8 @@ def _status(launch: Launch, finished: Finished) -> RunStatus:
         return "interrupted" if finished.paused == "interrupt" else "paused"
     tally = finished.tally
     is_short = tally.missing or tally.branches or tally.dead_letters or tally.overruns
-    lacks = finished.halted or _shortfall(launch, finished)
+    is_halted = finished.halted not in (None, "interrupt")  # it had ended before it could stop
+    lacks = is_halted or _shortfall(launch, finished)
     return "degraded" if is_short or lacks else "completed"
 
 
@@ -196,7 +203,12 @@ def _why(launch: Launch, finished: Finished) -> str | None:
 
 
 def _shortage(launch: Launch, finished: Finished) -> str:
-    short = finished.tally.short
+    short, spent = finished.tally.short, _has_room(launch.budget, finished)
+    if short is None and spent is not None:
+        return (
+            f"the budget ({launch.budget}) does not cover the next call, which may take its prompt "
+            f"and {ROOM:,} tokens of answer (or max_tokens); {spent} of it is spent"
+        )
     if short is None or short[1] == 0:
         return f"the budget ({launch.budget}) is spent; what was answered is kept"
     wanted, left = short
@@ -204,6 +216,21 @@ def _shortage(launch: Launch, finished: Finished) -> str:
         f"the next stage is {wanted:,} agents wide, the budget ({launch.budget}) leaves {left:,}, "
         "so it was not begun"
     )
+
+
+def _has_room(budget: Budget, finished: Finished) -> str | None:
+    """Return what is spent where a next call may have been too large; None where nothing is left.
+
+    Time is spent to the end, and a cap on agents is told by how many are left.
+    """
+    tally = finished.tally
+    used = {"tokens": tally.tokens, "nanousd": tally.nanousd}
+    caps = {unit: getattr(budget, unit) for unit in used if getattr(budget, unit) is not None}
+    is_full = any(used[unit] >= cap for unit, cap in caps.items())
+    if not caps or is_full or budget.wall_s is not None:
+        return None
+    said = {"tokens": f"{tally.tokens:,} tokens", "nanousd": f"${tally.nanousd / 1e9:,.4f}"}
+    return " and ".join(said[unit] for unit in caps)
 
 
 def _notes(finished: Finished) -> list[str]:
@@ -230,9 +257,11 @@ def _notes(finished: Finished) -> list[str]:
             f"the server charged {tally.overruns} calls more than they can have taken, so nothing "
             "more was asked"
         )
+    if odd := unshowable(finished.value):
+        notes.append(f"the value holds what is no JSON, shown as Python shows it: {odd}")
     if tally.deaths:
         notes.append(f"{len(tally.deaths)} times a process died and was started again")
-    if finished.halted and finished.paused is None:
+    if finished.halted not in (None, "interrupt") and finished.paused is None:
         notes.append(f"the run was halted early ({finished.halted})")
     return notes
 

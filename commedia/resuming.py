@@ -20,8 +20,6 @@ from .supervisor.store import RunRecord, RunStore, find_run
 from .supervisor.workflow import Workflow, decode_args
 from .workflows import load_reference
 
-ENDED = frozenset(("completed",))
-
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
@@ -75,6 +73,26 @@ def _world(folder: Path) -> World:
     table = pq.read_table(file)
     plain = table.cast(WORLD)
     return World.of_batch(concat(plain.to_batches(), WORLD))
+
+
+def check_budget(record: RunRecord, budget: Budget) -> None:
+    """Raise UsageError where a completed run spent more than *budget*: it would be undone."""
+    data = record.data
+    if data.get("status") != "completed" or str(budget) == data.get("budget"):
+        return
+    agents = data.get("agents") or data.get("calls") or 0
+    spent = {
+        "nanousd": round((data.get("cost_usd") or 0.0) * 1e9),
+        "tokens": data.get("tokens") or 0,
+        "agents": agents,
+    }
+    for unit, amount in spent.items():
+        cap = getattr(budget, unit)
+        if cap is not None and amount > cap:
+            raise UsageError(
+                f"run {record.path.name} is completed, and took {Budget(**{unit: amount})}, more "
+                f"than the budget ({Budget(**{unit: cap})}); give a higher one, or none"
+            )
 
 
 def is_sort(run: str) -> bool:

@@ -19,8 +19,8 @@ class RunResult(Generic[R]):
 
     *missing* counts agents without an answer by their reply status, *branches* those that raised.
     *calls*, *tokens* and *cost_usd* (None where no price is known) are of all its lives; *reused*
-    answers were paid for in earlier ones, and *asked* calls were made in the last.
-    *virtual_s* is how long a simulated run would have taken.
+    answers were paid for in earlier ones, and *asked* calls, simulated or not, were made in the
+    last. *virtual_s* is how long a simulated run would have taken.
     """
 
     status: RunStatus
@@ -43,6 +43,8 @@ class RunResult(Generic[R]):
     why: str | None
     question: str | None
     notes: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    """What the *question* may be answered with; anything where there are none."""
     trace: str = field(default="", repr=False)
     """Where the workflow raised, if it did: the traceback of the user's own code."""
     _value: R | None = field(default=None, compare=False)
@@ -118,6 +120,7 @@ _ACCOUNT = (
     *("status", "run_id", "workflow", "model", "simulated", "agents", "calls", "tokens"),
     *("cost_usd", "missing", "branches", "reused", "recalled", "asked", "unsettled"),
     *("wall_s", "virtual_s", "why", "question", "notes"),
+    "options",
 )
 
 
@@ -135,6 +138,26 @@ def jsonable(value: Any) -> Any:  # Any: what a workflow returned, and what JSON
         return TypeAdapter(Any).dump_python(value, mode="json", fallback=_plain)
     except (PydanticSerializationError, ValueError):
         return repr(value)
+
+
+def unshowable(value: Any) -> str:
+    """Return the type of the first part of *value* that `jsonable` can only show as Python does."""
+    from pydantic import TypeAdapter
+    from pydantic_core import PydanticSerializationError
+
+    odd: list[str] = []
+
+    def watched(part: Any) -> Any:
+        plain = _plain(part)
+        if isinstance(plain, str):
+            odd.append(type(part).__name__)
+        return plain
+
+    try:
+        TypeAdapter(Any).dump_python(value, mode="json", fallback=watched)
+    except (PydanticSerializationError, ValueError):
+        odd.append(type(value).__name__)
+    return odd[0] if odd else ""
 
 
 def _plain(value: Any) -> Any:
@@ -164,8 +187,8 @@ def _reuse(result: RunResult[Any]) -> list[str]:
     if result.unsettled:
         shown = ", ".join(result.unsettled[:5]) + (", ..." if len(result.unsettled) > 5 else "")
         lines.append(
-            f"in flight when the run fell: {shown}; these may have been charged, count in full, "
-            "and were asked again"
+            f"cut off or taken back in flight: {shown}; these may have been charged without an "
+            "answer, and count in full"
         )
     return lines
 
@@ -180,6 +203,7 @@ def _ending(result: RunResult[Any]) -> list[str]:
     if result.question is not None:
         return [
             f"paused: {result.question}",
+            *([f"one of: {', '.join(result.options)}"] if result.options else []),
             f'answer with: commedia answer {result.run_id} "..." --resume',
         ]
     more = " --budget ..." if "--budget" in (result.why or "") else ""

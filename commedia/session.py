@@ -20,6 +20,7 @@ from .actors.simulation.judge import JudgeProfile
 from .actors.simulation.world import World
 from .choice import api_key, choose_agents
 from .eval_session import Evaluating
+from .goals import check_goal
 from .inputs import Items
 from .jobs import Job, items_table, kept_job
 from .launch import Launch, perform
@@ -29,7 +30,7 @@ from .patterns.loops import Loop
 from .rank_options import RankOptions, job_of
 from .ranking_run import perform_rank
 from .results import RankResult
-from .resuming import remember
+from .resuming import check_budget, remember
 from .run_result import RunResult
 from .supervisor.budget import Budget
 from .supervisor.children import Intensity
@@ -136,6 +137,7 @@ class Session(Evaluating):
     ) -> RunResult[Any]:
         """Do as `run` does, with the arguments by name, and with a *loop* around it all."""
         launch = dataclasses.replace(self._launch(dict(args), script), loop=loop)
+        check_goal(loop, launch.model, self._budget)
         return self._go(launch, None)
 
     async def arun(self, script: Flow[P, R], *args: P.args, **kwargs: P.kwargs) -> RunResult[R]:
@@ -160,6 +162,7 @@ class Session(Evaluating):
         arguments; the model and the budget are this session's.
         """
         known = remember(run, None if script is None else _workflow_of(script), args)
+        check_budget(known.record, self._budget)
         data = known.data
         seed = int(data["seed"])
         launch = self._launch(known.args, known.workflow, name=str(data["model"]), seed=seed)
@@ -171,6 +174,7 @@ class Session(Evaluating):
             loop=Loop(**data["loop"]) if data.get("loop") else None,
             world=known.world if known.world.things else launch.world,
         )
+        check_goal(launch.loop, launch.model, self._budget)
         return self._go(launch, known.record.path)
 
     def rank(
@@ -199,6 +203,7 @@ class Session(Evaluating):
     def resume_rank(self, run: str) -> RankResult:
         """Go on with a sort, by the name of its run: what was answered is not asked again."""
         record = find_run(run)
+        check_budget(record, self._budget)
         data = record.data
         profile = JudgeProfile(**data["profile"]) if "profile" in data else self._profile
         model = choose_judges(

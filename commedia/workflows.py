@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import os
 import re
 import sys
 import traceback
@@ -61,7 +62,7 @@ def find_workflow(target: str) -> Workflow[..., Any]:
     for _, folder in _folders():
         path = folder / f"{head}.py"
         if path.exists() or path.is_symlink():
-            return _of_file(_inside(path, folder), name or None)
+            return _of_file(_inside(path, folder), name or None, called=head)
     offered = [point for point in _offered() if target in (point.name, _full_name(point))]
     if len({point.value for point in offered}) > 1:
         names = " or ".join(map(_full_name, offered))
@@ -151,7 +152,15 @@ def _folders() -> list[tuple[str, Path]]:
     project = above[: roots[0] + 1] if roots else [here]
     folders = {folder / SAVED: "project" for folder in project}
     folders.setdefault(Path.home() / SAVED, "home")
-    return [(place, folder) for folder, place in folders.items() if folder.is_dir()]
+    return [(place, folder) for folder, place in folders.items() if _is_open(folder)]
+
+
+def _is_open(folder: Path) -> bool:
+    """Whether *folder* is there and may be read: one that may not keeps no other from being run."""
+    try:
+        return folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
+    except OSError:
+        return False
 
 
 def _inside(path: Path, folder: Path) -> Path:
@@ -209,10 +218,10 @@ def _summarised(name: str, place: str, reference: str, *, is_shadowed: bool) -> 
     return Saved(name, place, summary, reference, is_shadowed)
 
 
-def _of_file(path: Path, name: str | None) -> Workflow[..., Any]:
+def _of_file(path: Path, name: str | None, *, called: str = "") -> Workflow[..., Any]:
     if not path.is_file():
         raise UsageError(f"there is no file {path}")
-    return _picked(_load(path), name, str(path))
+    return _picked(_load(path), name, str(path), called=called)
 
 
 def _of_module(module: str, name: str | None) -> Workflow[..., Any]:
@@ -229,15 +238,18 @@ def _of_module(module: str, name: str | None) -> Workflow[..., Any]:
     return _picked(loaded, name, module)
 
 
-def _picked(module: ModuleType, name: str | None, where: str) -> Workflow[..., Any]:
-    """Return the workflow *name* of *module*, or its only one."""
+def _picked(
+    module: ModuleType, name: str | None, where: str, *, called: str = ""
+) -> Workflow[..., Any]:
+    """Return the workflow *name* of *module*, or its only one; *called* is a saved one's name."""
     found = _workflows_in(module)
     names = ", ".join(found)
     if not found and name is None:
         raise UsageError(f"{where} holds no workflow; decorate one with @workflow")
     if name is None and len(found) > 1:
         raise UsageError(
-            f"{where} holds several workflows, {names}; name one, as in {where}:{next(iter(found))}"
+            f"{where} holds several workflows, {names}; name one, as in "
+            f"{called or where}:{next(iter(found))}"
         )
     if name is None:
         return next(iter(found.values()))

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from ..actors.errors import AgentError, InvalidAnswerError
 from ..actors.prompts import Segment
 from ..actors.tables import UNTRUSTED
 from ..supervisor.agents import AgentOptions
@@ -34,6 +35,8 @@ differently. *progress* is false if this pass came no closer than the one before
 """
 _SHOWN: Final = 20_000
 _SAID: Final = 300
+_AGAIN: Final = 1_000_000
+"""No loop has so many passes: a second question to the judge of one is numbered beyond them."""
 
 
 class Assessment(BaseModel):
@@ -115,7 +118,8 @@ async def pursue(
 
     Each pass finds what the last one came to, and the judge's guidance, in `run.previous`. It ends
     after *patience* passes in a row without progress: the judge saw none, or the value is the same.
-    *judge* holds options of its agent, such as the model.
+    *judge* holds options of its agent, such as the model. One that fails is asked once more, and
+    then the pass counts as not yet, without progress.
     """
     turn, stale, said = None, 0, list[str]()
     while True:
@@ -128,7 +132,7 @@ async def pursue(
         with run.phase(f"Goal, pass {number}"):
             prompt = GOAL.format(goal=goal, results=results)
             options.update(judge or {})
-            found = await run.work(prompt, output=Assessment, **options)
+            found = await _assess(run, prompt, options)
         run.log(f"pass {number} is judged: {found.verdict}: {found.guidance}")
         is_same = turn is not None and digest(_shown(turn.value)) == digest(shown)
         stale = stale + 1 if is_same or not found.progress else 0
@@ -173,6 +177,25 @@ async def repeat(
             run.log(f"{passed - due} passes were due meanwhile, and are missed")
         due = max(passed, due) + 1
         await run.sleep(max(began + due * every_s - run.now(), 0.0))
+
+
+async def _assess(run: Run, prompt: str, options: AgentOptions) -> Assessment:
+    """Return what the goal's judge says; one that twice has no answer says nothing new."""
+    number = options["repeat"]
+    for rest in (1, 0):
+        options["repeat"] = (
+            number if rest else number + _AGAIN
+        )  # else the simulated one fails alike
+        try:
+            return await run.work(prompt, output=Assessment, **options)
+        except (AgentError, InvalidAnswerError) as error:
+            then = "it is asked once more" if rest else "this pass counts as not yet"
+            run.log(f"the goal's judge has no answer ({_reason(error)}); {then}")
+    return Assessment(verdict="not yet", guidance="", progress=False)
+
+
+def _reason(error: AgentError | InvalidAnswerError) -> str:
+    return error.status if isinstance(error, AgentError) else "one that does not fit"
 
 
 def _pursuit(turn: Turn, ended: Literal["met", "impossible", "no progress"]) -> Pursuit:

@@ -234,7 +234,8 @@ class _Call:
             if is_reask:
                 patience.note(mended=False)
             self._request = self._request.reasked(attempt.text, error.why)
-            return GiveUp("invalid", "not_json" if "not JSON" in error.why else "schema")
+            flaw = f"schema: {error.rule}" if error.rule else "schema"
+            return GiveUp("invalid", "not_json" if "not JSON" in error.why else flaw)
         if is_reask:
             patience.note(mended=True)
         return verdict

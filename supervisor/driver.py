@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from ..actors.actor import Envelope, Ref
@@ -12,7 +13,7 @@ from ..actors.simulation.world import World
 from .children import ChildSpec, Restart, RestartPolicy
 from .desk import Inquiry
 from .heartbeat import Heartbeat
-from .orders import Execute, Finished, GatewayStarted, Halt, Inquired, Noted, Told
+from .orders import Execute, Finished, GatewayStarted, Halt, Inquired, Noted, Told, Warned
 from .progress import RunProgress
 from .runtime.base import Runtime, one_reply
 from .supervisor import Supervisor
@@ -43,6 +44,7 @@ class Driver:
         self._asking: set[asyncio.Task[None]] = set()
         self._supervisor: Ref | None = None
         self._is_halted = False
+        self._progress: RunProgress | None = None
 
     async def run(self, order: Execute, world: World = NO_WORLD) -> Finished:
         """Run *order* in *world* to its end; raises what ended it."""
@@ -82,7 +84,11 @@ class Driver:
                     with suppress(ActorDiedError):  # of the gateway's death its hosts tell
                         await one_reply(handing)
                 case Noted(progress=progress):
+                    self._progress = progress
                     self._watch(progress)
+                case Warned(line=line):
+                    if self._progress is not None:
+                        self._watch(replace(self._progress, said=(line,), is_urgent=True))
                 case Inquired(inquiry=inquiry):
                     task = asyncio.create_task(self._answer(inquiry))
                     self._asking.add(task)

@@ -71,7 +71,7 @@ class Execution:
         self.tally = Tally(is_simulated=spec.model.is_simulated)
         self.performance: Performance | None = None
         self._runtime, self._note = runtime, note
-        self._purse = Purse(spec.budget, underway=self._underway)
+        self._purse = Purse(spec.budget, underway=self.underway)
         self._count = Count(self.tally, self._purse)
         self._log = Logbook(spec, self.clock)
         self._teller = Teller(spec, self.tally, self._log, note)
@@ -315,7 +315,8 @@ class Execution:
             return 0
         return affordable_agents(self._purse, requests, is_free=self._gateway is not None)
 
-    def _underway(self) -> int:
+    def underway(self) -> int:
+        """Return how many calls have no answer yet."""
         return sum(stage.requests.num_rows - stage.answered for stage in self._open)
 
     async def _through(self, stage: Stage) -> pa.RecordBatch:

@@ -75,6 +75,12 @@ class Noted(Message):
     progress: RunProgress
 
 
+class Warned(Message):
+    """Has the driver tell its user *line* at once, however quiet it is."""
+
+    line: str
+
+
 class Inquired(Message):
     """Has the driver ask its user; answered by Told."""
 

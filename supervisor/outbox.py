@@ -97,6 +97,8 @@ class Outbox:
         self.ended: list[tuple[Any, ...]] = []
         """Rows of AGENT_LOG."""
         self.lost: Counter[str] = Counter()
+        self.withheld = 0
+        """Replies that say that the run was halted, which woke nobody."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -190,6 +192,7 @@ class Outbox:
             self._give_up(ReplayMissError(call.path))
         elif why := halting(reply):
             self._log(call, reply)
+            self.withheld += 1
             self._pause(why)
         elif self._virtual is None:
             self._end(call, reply)

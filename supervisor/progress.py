@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class RunProgress:
     """Where a run stands: calls and tokens so far, and how sure its ranking is.
 
-    *said* are the lines that its workflow has logged since this was told last.
+    *said* are the lines that its workflow has logged since this was told last; where it
+    *is_urgent* they are for a person who waits, and nothing else is new.
     """
 
     phase: str
@@ -24,3 +25,4 @@ class RunProgress:
     said: tuple[str, ...] = ()
     is_sort: bool = True
     predicted_recall: float | None = None
+    is_urgent: bool = False

@@ -115,6 +115,7 @@ class Breaker:
         """
         if self.is_open:
             return
+        reason = reason and reason.partition(":")[0]  # behind it stands which rule was broken
         self.barren = 0 if reason is None else self.barren + 1
         if self.barren >= SILENT_CALLS:
             return self.open(UNUSABLE)

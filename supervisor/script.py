@@ -105,6 +105,7 @@ class Performance:
         waits: set[asyncio.Future[Any]] = {main, stage.paused, stage.broken}
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            has_ended = main.done()
         finally:
             stage.is_ending = True
             for _ in range(_PATIENCE):  # a workflow may swallow what takes it back, for a while
@@ -113,7 +114,7 @@ class Performance:
                 main.cancel()
                 await asyncio.wait([main], timeout=_PATIENCE_S)
             stage.close()
-        ended = _ended(main, stage)
+        ended = _ended(main, stage, has_ended=has_ended)
         for ending in (main, stage.broken, stage.paused):
             ending.cancel()
         return ended
@@ -130,12 +131,16 @@ def _hear(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         loop.default_exception_handler(context)
 
 
-def _ended(main: "asyncio.Task[Any]", stage: Backstage) -> Ended:
-    """Return how it ended: what stopped the run counts, whatever the workflow made of that."""
+def _ended(main: "asyncio.Task[Any]", stage: Backstage, *, has_ended: bool) -> Ended:
+    """Return how it ended: what stopped the run counts, whatever the workflow made of that.
+
+    One that *has_ended* by itself, and was kept from nothing, was not stopped by a Ctrl-C.
+    """
     took = stage.virtual.time() if stage.virtual is not None else None
     if stage.broken.done() and not stage.broken.cancelled():
         raise stage.broken.exception() or AssertionError
-    if stage.paused.done() and not stage.paused.cancelled():
+    is_paused = stage.paused.done() and not stage.paused.cancelled()
+    if is_paused and not (has_ended and _is_whole(main, stage)):
         return Ended(paused=stage.paused.result(), virtual_s=took)
     ended = Ended(
         virtual_s=took,
@@ -146,3 +151,9 @@ def _ended(main: "asyncio.Task[Any]", stage: Backstage) -> Ended:
     if main.cancelled():
         return replace(ended, failed="CancelledError: the workflow awaited what it had cancelled")
     return replace(ended, value=main.result())
+
+
+def _is_whole(main: "asyncio.Task[Any]", stage: Backstage) -> bool:
+    """Whether the workflow returned, and a Ctrl-C kept it from no answer."""
+    returned = not main.cancelled() and main.exception() is None
+    return returned and stage.paused.result() == "interrupt" and not stage.outbox.withheld

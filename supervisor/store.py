@@ -49,6 +49,10 @@ EVENT_LOG: Final = pa.schema(
 """What happened, in order: phases, log lines, deaths and restarts; microseconds since the start."""
 
 
+DAMAGED: Final = "damaged"
+_FILES: Final = ("run.json", "run.journal", "charges.journal")
+
+
 class RunStore:
     """Writes one run's folder; every file is written beside and then renamed."""
 
@@ -148,7 +152,10 @@ def create_run() -> Path:
 
 
 def list_runs() -> list[RunRecord]:
-    """Return all runs, the oldest first; folders that are none are passed over."""
+    """Return all runs, the oldest first; folders that are none are passed over.
+
+    One whose account cannot be read is `damaged`, and holds nothing but its name.
+    """
     home = runs_home()
     if not home.is_dir():
         return []
@@ -157,12 +164,30 @@ def list_runs() -> list[RunRecord]:
         try:
             records.append(RunRecord(path, json.loads((path / "run.json").read_text())))
         except (OSError, ValueError):
-            continue
+            if _is_run(path):
+                records.append(RunRecord(path, {"run_id": path.name, "status": DAMAGED}))
     return records
 
 
 def find_run(name: str) -> RunRecord:
     """Return the run *name*: an id, a unique prefix of one, or `last`; raises UsageError."""
+    record = _found(name)
+    if record.data.get("status") == DAMAGED:
+        raise UsageError(
+            f"run {record.path.name} cannot be read: its run.json is damaged, or may not be read; "
+            f"what else there is of it is in {record.path}"
+        )
+    return record
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return any((path / file).exists() for file in _FILES)
+    except OSError:  # nobody may look into it
+        return True
+
+
+def _found(name: str) -> RunRecord:
     runs = list_runs()
     if not runs:
         raise UsageError(f"there are no runs in {runs_home()} yet")

@@ -19,9 +19,10 @@ from ..actors.errors import (
 from ..actors.messages import Done
 from ..actors.simulation.world import World
 from .execution import Execution
-from .orders import Execute, Finished, Halt, Told
+from .orders import Execute, Finished, Halt, Told, Warned
 from .runtime.base import HostContext
 from .script import Ended, Performance
+from .vigil import keep_vigil
 from .workflow import is_installed
 
 Notes = asyncio.Queue[Message | BaseException]
@@ -32,6 +33,8 @@ class Supervisor(Actor):
 
     def __init__(self) -> None:
         self._execution: Execution | None = None
+        self._notes: Notes = asyncio.Queue()
+        self._vigil: asyncio.Task[None] | None = None
 
     async def receive(self, envelope: Envelope) -> AsyncIterator[Envelope]:
         """Run a workflow, telling how it goes; or halt the one that runs."""
@@ -42,6 +45,7 @@ class Supervisor(Actor):
             case Halt(how=how):
                 if self._execution is not None:
                     await self._execution.halt("interrupt", cancel=how == "cancel")
+                    self._watch_over(self._execution, takes_back=how == "cancel")
                 yield Envelope(Done())
             case Told(path=path, answer=answer):
                 if self._execution is not None:
@@ -50,11 +54,12 @@ class Supervisor(Actor):
 
     async def on_stop(self) -> None:
         """Stop every child."""
+        self._end_vigil()
         if self._execution is not None:
             await self._execution.close()
 
     async def _execute(self, order: Execute, world: World) -> AsyncIterator[Message]:
-        notes: Notes = asyncio.Queue()
+        notes = self._notes
         runtime = cast(HostContext, self.context).runtime
         execution = self._execution = Execution(
             order.spec, world, runtime, notes.put_nowait, can_ask=order.can_ask
@@ -69,6 +74,26 @@ class Supervisor(Actor):
             yield note
             if isinstance(note, Finished):
                 return
+
+    def _watch_over(self, execution: Execution, *, takes_back: bool) -> None:
+        """Have whoever halted the run told what it waits for."""
+
+        def warn(line: str) -> None:
+            self._notes.put_nowait(Warned(line=line))
+
+        self._end_vigil()
+        vigil = keep_vigil(
+            underway=execution.underway,
+            warn=warn,
+            clock=execution.clock,
+            takes_back=takes_back,
+            is_sort=execution.spec.is_sort,
+        )
+        self._vigil = asyncio.create_task(vigil)
+
+    def _end_vigil(self) -> None:
+        if self._vigil is not None:
+            self._vigil.cancel()
 
     async def _perform(self, order: Execute, execution: Execution) -> Finished:
         try:
@@ -87,6 +112,7 @@ class Supervisor(Actor):
             if execution.halted is not None and not spec.is_sort:
                 performance.pause(execution.halted)
             ended = await _end_of(performance.start(order.workflow, order.args))
+            self._end_vigil()
             execution.tally.lose(ended.lost)
             return Finished(
                 value=ended.value,

@@ -105,6 +105,10 @@ class Workflow(Generic[P, R]):
     def bind(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
         """Return the arguments of a call by name, without defaults; raises UsageError."""
         _, *parameters = inspect.signature(self.function).parameters.values()
+        names = [parameter.name for parameter in parameters]
+        for name in kwargs:
+            if name not in names:
+                raise UsageError(f"{self.name} was called wrongly: {name}: {unknown(name, names)}")
         try:
             return dict(inspect.Signature(parameters).bind(*args, **kwargs).arguments)
         except TypeError as error:
@@ -240,6 +244,11 @@ def short(value: object) -> str:
 
 def _made(function: Any, name: str | None, *, needs_model: bool = True) -> Workflow[..., Any]:
     called = getattr(function, "__name__", None) or repr(function)
+    if not callable(function):
+        raise UsageError(
+            f"a workflow is an async function, and {short(function)} is a "
+            f"{type(function).__name__}; give the function itself"
+        )
     if not inspect.iscoroutinefunction(function):
         raise UsageError(f"the workflow {called} is not async; write it with `async def`")
     first, *others = [*inspect.signature(function).parameters.values(), None]

@@ -27,11 +27,15 @@ def show_workflow(record: "RunRecord") -> None:
     """Print the run of a workflow: what it came to, phase by phase."""
     from ..inert import inert, inert_lines
     from ..run_result import RunResult
+    from ..standing import going_on
 
     data = record.data
     facts = {name: data.get(name, _missing(name)) for name in _FIELDS}
     result: RunResult[Any] = RunResult(
-        **facts, notes=tuple(data.get("notes") or ()), trace=data.get("trace") or ""
+        **facts,
+        notes=tuple(data.get("notes") or ()),
+        options=tuple(data.get("options") or ()),
+        trace=data.get("trace") or "",
     )
     click.echo(inert(f"run {record.path.name} of {result.workflow}, {result.model}"))
     lines = result.lines()
@@ -43,7 +47,7 @@ def show_workflow(record: "RunRecord") -> None:
     if value is not None:
         text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
         click.echo(inert_lines(text))
-    for line in [*lines, *trace_lines(result)]:
+    for line in [*lines, *trace_lines(result), *going_on(record)]:
         click.echo(line)
 
 

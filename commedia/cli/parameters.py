@@ -232,7 +232,8 @@ def _object(text: str, ctx: click.Context, option: click.Parameter) -> dict[str,
     except OSError as error:
         raise click.BadParameter(f"{text[1:]}: {error.strerror or error}", ctx, option) from None
     except ValueError as error:
-        raise click.BadParameter(f"it is no JSON: {error}", ctx, option) from None
+        what = text[1:] if text.startswith("@") else "it"
+        raise click.BadParameter(f"{what} is no JSON: {error}", ctx, option) from None
     if not isinstance(data, dict):
         raise click.BadParameter("give one JSON object, as in '{\"name\": 1}'", ctx, option)
     return data
@@ -244,9 +245,7 @@ def _read(written: Any, annotation: Any, ctx: click.Context, option: click.Param
 
     shape = _shape_of(annotation)
     if shape.kind == "dict" and not _is_json(written, "{"):
-        for text in written:
-            if "=" not in text:
-                raise click.BadParameter(f"{text!r} is not NAME=VALUE", ctx, option)
+        _check_names(written, ctx, option)
     only = written[0] if isinstance(written, tuple) and len(written) == 1 else written
     with _refusing(only, annotation, ctx, option):
         if shape.kind == "flag":
@@ -254,6 +253,18 @@ def _read(written: Any, annotation: Any, ctx: click.Context, option: click.Param
         if shape.kind == "one":
             return _one(written, annotation)
         return _many(written, annotation, shape)
+
+
+def _check_names(written: Sequence[str], ctx: click.Context, option: click.Parameter) -> None:
+    """Raise where one of *written* is no NAME=VALUE, or has a name that another has."""
+    seen = set()
+    for text in written:
+        name, equals, _ = text.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", ctx, option)
+        if name in seen:
+            raise click.BadParameter(f"{name!r} is given twice; each needs a name", ctx, option)
+        seen.add(name)
 
 
 def _one(text: str, annotation: Any) -> Any:

@@ -47,7 +47,11 @@ class ProgressView:
             self._live = None
 
     def __call__(self, progress: "RunProgress") -> None:
-        """Take the latest *progress*."""
+        """Take the latest *progress*; what is urgent is said however quiet this is."""
+        if progress.is_urgent:
+            for line in progress.said:
+                self.say(line)
+            return
         if self.quiet:
             return
         self._latest = (progress, time.monotonic())
@@ -132,7 +136,7 @@ class ProgressView:
         progress, shown_at = self._latest
         since = time.monotonic() - shown_at
         grid = Table.grid(padding=(0, 1))
-        if progress.expected_calls:
+        if _expects_more(progress):
             bar = ProgressBar(total=progress.expected_calls, completed=progress.calls, width=40)
             grid.add_row(bar)
         grid.add_row(Text(describe(progress, since_s=since), overflow="ellipsis", no_wrap=True))
@@ -143,13 +147,18 @@ def _counts_rounds(progress: "RunProgress") -> bool:
     return progress.is_sort and not progress.phase.lower().startswith("round")
 
 
+def _expects_more(progress: "RunProgress") -> bool:
+    """Whether it is known about how many calls there will be; a run may need more after all."""
+    return bool(progress.expected_calls) and progress.calls <= (progress.expected_calls or 0)
+
+
 def describe(progress: "RunProgress", *, since_s: float = 0.0) -> str:
     """Return *progress* as one line; *since_s* is how long ago it was true."""
     from ..inert import inert
     from ..results import counted
 
     calls = counted(progress.calls, "call")
-    if progress.expected_calls:
+    if _expects_more(progress):
         calls = f"{progress.calls:,} of about {progress.expected_calls:,} calls"
     phase = inert(progress.phase, 40)
     parts = [

@@ -88,7 +88,7 @@ def resume_run(
 
     view = ProgressView(quiet=quiet)
     with (
-        quiet_stdout(keep=runtime == "inline") as out,
+        quiet_stdout(keep=runtime == "inline", is_json=as_json) as out,
         Session(
             model=model_of(model or data.get("model_source")),
             base_url=base_url or data.get("base_url"),
@@ -125,6 +125,7 @@ def resume_run(
 )
 def stop(run: str, label: str | None) -> int:
     """Stop RUN, from any process: what is in flight is kept, and it can be resumed."""
+    from ..standing import standing
     from ..supervisor.control import give_order
     from ..supervisor.run_lock import is_locked
     from ..supervisor.store import find_run
@@ -133,7 +134,7 @@ def stop(run: str, label: str | None) -> int:
     if not is_locked(record.path):
         raise click.UsageError(
             f"run {record.path.name} is not running; its status is "
-            f"{record.data.get('status', 'unknown')}"
+            f"{standing(record).data['status']}"
         )
     give_order(record.path, {"stop": True} if label is None else {"skip": label})
     what = "stop" if label is None else f"skip {label}: any agent so labelled is skipped"

@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from .delivery import deliver_run
-from .options import address_option, duration
+from .options import address_option, duration, print_json
 from .progress import ProgressView
 from .stdout import quiet_stdout
 
@@ -27,6 +27,7 @@ Examples:
   Every ten minutes, until it is stopped:
     commedia run --budget 500k --every 10min watch.py
 
+Ctrl-C once lets calls in flight end, and pauses; twice takes them back; three times kills.
 Exit codes: 0 completed, 3 degraded (something is missing), 1 failed, 2 usage, 75 paused (the
 resume command is printed), 130 interrupted.
 """
@@ -120,7 +121,12 @@ class RunOptions:
     "--every", metavar="TIME", callback=duration, help="Run again every 30s, 10min, 2h: never two."
 )
 @click.option("--times", type=click.IntRange(min=1), help="End --every after so many passes.")
-@click.option("--json", "as_json", is_flag=True, help="Print value and account as one object.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print value and account as one object; what the workflow prints goes to standard error.",
+)
 @click.option(
     "-q", "--quiet", is_flag=True, help="No progress, and a summary only of what went wrong."
 )
@@ -132,7 +138,7 @@ def run(target: str | None, rest: tuple[str, ...], wants_list: bool, **options: 
     A workflow is an async function with the decorator `workflow`; what it returns is printed.
     """
     if wants_list:
-        return _list(sys.stdout)
+        return _list(sys.stdout, as_json=bool(options["as_json"]))
     if target is None:
         raise click.UsageError("give a workflow: FILE.py, FILE.py:NAME or a name; --list has them")
     context = click.get_current_context()
@@ -175,7 +181,7 @@ def run_workflow(found: "Workflow[..., Any]", args: dict[str, Any], options: Run
 
     view = ProgressView(quiet=options.quiet)
     with (
-        quiet_stdout(keep=options.runtime == "inline") as out,
+        quiet_stdout(keep=options.runtime == "inline", is_json=options.as_json) as out,
         Session(
             model=model_of(options.model),
             base_url=options.base_url,
@@ -211,7 +217,14 @@ def loop_of(options: RunOptions) -> Any:  # a Loop, whose file is imported only 
     )
 
 
-def _list(out: TextIO) -> int:
+def _list(out: TextIO, *, as_json: bool) -> int:
+    if as_json:
+        from dataclasses import asdict
+
+        from ..workflows import list_workflows
+
+        print_json({"workflows": [asdict(saved) for saved in list_workflows()]}, out)
+        return 0
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -223,7 +236,9 @@ def _list(out: TextIO) -> int:
     for name in ("workflow", "from", "what it does"):
         shown.add_column(name)
     for saved in list_workflows():
-        about = f"cannot be loaded: {saved.error}" if saved.error else saved.summary
+        about = saved.error or saved.summary
+        if saved.error and "cannot be loaded" not in saved.error:
+            about = f"cannot be loaded: {about}"
         place = saved.place + (" (shadowed)" if saved.is_shadowed else "")
         shown.add_row(*(Text(inert(cell, 200)) for cell in (saved.name, place, about)))
     console = Console(file=out, highlight=False)

@@ -35,9 +35,10 @@ _COLUMNS = ("run", "when", "status", "items", "calls", "cost", "what")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def runs(as_json: bool) -> None:
     """List the runs so far, the latest last."""
+    from ..standing import standing
     from ..supervisor.store import list_runs, runs_home
 
-    records = list_runs()
+    records = [standing(record) for record in list_runs()]
     if as_json:
         print_json({"runs": [record.data for record in records]}, sys.stdout)
     elif records:
@@ -52,9 +53,10 @@ def runs(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(run: str, item: str | None, as_json: bool) -> None:
     """Show RUN: `last`, or a run's id or the beginning of one."""
+    from ..standing import standing
     from ..supervisor.store import find_run
 
-    record = find_run(run)
+    record = standing(find_run(run))
     if item is not None:
         _show_item(record, item, as_json=as_json)
     elif as_json:
@@ -140,6 +142,7 @@ def _show_run(record: "RunRecord") -> None:
 
     from ..inert import inert
     from ..outputs import print_table
+    from ..standing import going_on
 
     click.echo(inert(f"run {record.path.name}, by {record.data.get('by', '?')}"))
     result = result_of(record)
@@ -149,7 +152,7 @@ def _show_run(record: "RunRecord") -> None:
     if result.table.num_rows:
         console = Console(highlight=False)
         print_table(result.table, console if console.is_terminal else _wide_console())
-    for line in lines:
+    for line in [*lines, *going_on(record)]:
         click.echo(line)
 
 
@@ -190,7 +193,7 @@ def _print_runs(records: Sequence["RunRecord"]) -> None:
             justify="right" if is_number else "left",
             no_wrap=True,
             overflow="ellipsis",
-            min_width=None if name == "what" else width,  # what is too wide is cut there
+            min_width=None if name == "what" else max(width, len(name)),  # that one is cut
         )
     for row in rows:
         shown.add_row(*(Text(cell) for cell in row))
@@ -202,7 +205,7 @@ def _cells(data: Mapping[str, Any]) -> list[str]:
     cost = data.get("cost_usd")
     return [
         str(data.get("started") or "")[:16].replace("T", " "),
-        _status(data),
+        str(data.get("status")),
         f"{data.get('n') or data.get('agents') or 0:,}",
         f"{data.get('calls') or 0:,}",
         "?"
@@ -210,16 +213,6 @@ def _cells(data: Mapping[str, Any]) -> list[str]:
         else f"${cost:,.4f}" + (" (simulated)" if data.get("simulated") else ""),
         str(data.get("by") or data.get("workflow") or ""),
     ]
-
-
-def _status(data: Mapping[str, Any]) -> str:
-    """Return a run's status; one that says that it is running, and is not, was cut off."""
-    from ..supervisor.run_lock import is_locked
-    from ..supervisor.store import runs_home
-
-    status = str(data.get("status") or "unfinished")
-    folder = runs_home() / str(data.get("run_id"))
-    return "unfinished" if status == "running" and not is_locked(folder) else status
 
 
 def _wide_console() -> Any:  # rich's Console, imported only when something is printed

@@ -1,4 +1,4 @@
-"""Keeps standard output for results: whatever else would print there is dropped."""
+"""Keeps standard output for results: whatever else would print there is dropped, or moved."""
 
 import contextlib
 import os
@@ -9,10 +9,11 @@ from typing import TextIO
 
 
 @contextlib.contextmanager
-def quiet_stdout(*, keep: bool = False) -> Iterator[TextIO]:
+def quiet_stdout(*, keep: bool = False, is_json: bool = False) -> Iterator[TextIO]:
     """Yield a private stream on standard output, while file descriptor 1 leads to nothing.
 
-    With *keep* nothing changes: the user's own code may print.
+    With *keep* nothing changes: the user's own code may print. What it prints goes to standard
+    error where the result *is_json*, which is one object and nothing else.
 
     Ray's processes inherit descriptor 1 and write to it, and so can libraries; results go to the
     private stream, which no child process inherits. Where Python's stdout is not descriptor 1 (in
@@ -22,14 +23,19 @@ def quiet_stdout(*, keep: bool = False) -> Iterator[TextIO]:
         with Path(os.devnull).open("w") as nothing:
             yield nothing
         return
-    if keep or not _is_real(sys.stdout):
+    if keep and is_json and not _is_real(sys.stdout):
+        out = sys.stdout
+        with contextlib.redirect_stdout(sys.stderr):
+            yield out
+        return
+    if (keep and not is_json) or not _is_real(sys.stdout):
         yield sys.stdout
         return
     sys.stdout.flush()
     kept = os.dup(1)
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.close(null)
+    other = os.dup(2) if keep else os.open(os.devnull, os.O_WRONLY)
+    os.dup2(other, 1)
+    os.close(other)
     private = os.fdopen(os.dup(kept), "w", encoding="utf-8", newline="")
     try:
         yield private

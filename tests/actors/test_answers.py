@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commedia.actors.answers import Preference, answer_schema, parse_answer, write_answer
+from commedia.actors.answers import (
+    Preference,
+    Typed,
+    answer_schema,
+    parse_answer,
+    write_answer,
+)
 from commedia.actors.errors import InvalidAnswerError
 from commedia.actors.questions import Question
 
@@ -133,6 +139,41 @@ def test_a_list_counts_up_to_the_first_repetition(places: str, order: tuple[int,
     verdict = parse_answer(LIST, f'{{"order": {places}}}')
 
     assert repr(verdict) == repr(Preference(order=order))  # 1.0 equals 1, and is no place
+
+
+FINDINGS = json.dumps(
+    {
+        "type": "object",
+        "properties": {
+            "found": {
+                "type": "array",
+                "items": {"type": "object", "properties": {"odds": {"maximum": 1}}},
+            }
+        },
+        "required": ["found"],
+        "additionalProperties": False,
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("{}", "found (required)"),
+        ("[]", "the answer (type)"),
+        ('{"found": 1}', "found (type)"),
+        ('{"found": [{"odds": 0.5}, {"odds": 2}]}', "found/[]/odds (maximum)"),
+        ('{"found": [], "obey me": 1}', "the answer (additionalProperties)"),
+        ("no", ""),
+    ],
+)
+def test_the_rule_that_an_answer_breaks_is_told_in_words_of_the_schema(
+    text: str, rule: str
+) -> None:
+    with pytest.raises(InvalidAnswerError) as raised:
+        parse_answer(Typed(FINDINGS), text)
+
+    assert raised.value.rule == rule
 
 
 @pytest.mark.parametrize("depth", DEEP)

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,20 @@ async def patient(row):
         await asyncio.sleep(0.01)
     return row["prompt"].upper()
 
+def echo(row):
+    return row["prompt"]
+
 def wedged(row):
     heard(row)
     time.sleep(60)
+
+@workflow
+async def busy(run: Run):
+    said = await run.work("the beginning")
+    (HERE / "busy").touch()
+    while not (HERE / "go").exists():
+        time.sleep(0.01)
+    return said
 
 @workflow
 async def flow(run: Run):
@@ -50,23 +61,31 @@ DEADLINE_S = 30.0
 class Driven:
     """The command in a process of its own, which is sent signals."""
 
-    def __init__(self, folder: Path, model: str) -> None:
+    def __init__(self, folder: Path, model: str, flow: str = "flow") -> None:
         self.folder, self.file = folder, folder / "flow.py"
         self.file.write_text(FLOW)
         named = ["--model", f"{self.file}:{model}", "--runtime", "inline", "-q"]
         self.process = subprocess.Popen(
-            [*ENTRY, "run", *named, str(self.file)], stderr=subprocess.PIPE, text=True
+            [*ENTRY, "run", *named, f"{self.file}:{flow}"], stderr=subprocess.PIPE, text=True
         )
 
     def wait_until_asked(self, count: int) -> None:
+        self.wait_until(lambda: len(self.asked) >= count)
+
+    def wait_until(self, holds: Callable[[], bool]) -> None:
         deadline = time.monotonic() + DEADLINE_S
-        while len(self.asked) < count:
+        while not holds():
             assert time.monotonic() < deadline
             assert self.process.poll() is None
             time.sleep(0.01)
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
+
+    def said(self) -> str:
+        """Return the next line that it says."""
+        assert self.process.stderr is not None
+        return self.process.stderr.readline()
 
     def stay(self) -> None:
         """Check that the command goes on for now."""
@@ -96,8 +115,8 @@ class Driven:
 def drive(tmp_path: Path) -> Iterator[Any]:
     started: list[Driven] = []
 
-    def start(model: str) -> Driven:
-        started.append(Driven(tmp_path, model))
+    def start(model: str, flow: str = "flow") -> Driven:
+        started.append(Driven(tmp_path, model, flow))
         return started[-1]
 
     yield start
@@ -125,6 +144,7 @@ def test_ctrl_c_keeps_what_is_in_flight(drive: Any, capsys: pytest.CaptureFixtur
 
     assert (code, driven.data["status"]) == (130, "interrupted")
     assert f"go on with: commedia resume {driven.data['run_id']}" in err
+    assert err.startswith("waiting for 3 calls in flight; Ctrl-C again takes them back\n")
     assert len(driven.asked) == 3
     said = resumed(driven, capsys)
     assert (said["reused"], said["asked"], said["unsettled"]) == (3, 1, [])
@@ -153,6 +173,21 @@ def test_a_third_ctrl_c_ends_what_does_not_listen(drive: Any) -> None:
     driven.send(signal.SIGINT)
 
     assert driven.end()[0] == 130
+
+
+def test_a_workflow_that_blocks_is_said_to_and_completed_if_it_then_ends(drive: Any) -> None:
+    """It was kept from nothing, so there is nothing to go on with."""
+    driven = drive("echo", "busy")
+    driven.wait_until(lambda: (driven.folder / "busy").exists())
+    driven.send(signal.SIGINT)
+    said = driven.said()
+    driven.go()
+    code, err = driven.end()
+
+    assert said == (
+        "waiting for the workflow's own code, which does not listen; a third Ctrl-C kills it\n"
+    )
+    assert (code, err, driven.data["status"]) == (0, "", "completed")
 
 
 def test_a_termination_leaves_a_run_that_goes_on(
@@ -189,7 +224,7 @@ def test_ctrl_c_while_ray_starts_is_one_sentence_and_leaves_nothing(
     private.mkdir()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(private))
-    command = [*ENTRY, "run", "--model", "flow.py:patient", "flow.py"]
+    command = [*ENTRY, "run", "--model", "flow.py:patient", "flow.py:flow"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
 
     assert (ended.returncode, ended.stdout) == (130, "")

@@ -14,6 +14,7 @@ from commedia.resuming import record_answer
 from commedia.run_result import RunResult
 from commedia.session import Session
 from commedia.supervisor.run import Run
+from commedia.supervisor.store import find_run
 
 
 class Counter:
@@ -124,6 +125,16 @@ def test_a_completed_run_is_computed_again_for_nothing() -> None:
 
     assert (second.status, second.value, model.asked) == ("completed", first.value, [])
     assert (second.calls, second.asked, second.tokens) == (first.calls, 0, first.tokens)
+
+
+def test_a_completed_run_is_never_made_less_of_by_a_lower_budget() -> None:
+    assert play(steps, model=Counter(), budget="20agents").status == "completed"
+
+    with pytest.raises(UsageError, match=r"is completed, and took 6agents, more than the budget"):
+        resume(Counter(), steps, budget="1agents")
+
+    assert find_run("last").data["status"] == "completed"
+    assert resume(Counter(), steps, budget="6agents").status == "completed"
 
 
 def test_another_model_is_another_answer() -> None:

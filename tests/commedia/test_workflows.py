@@ -209,7 +209,18 @@ def test_a_saved_file_with_several_names_each(project: Path) -> None:
 
     assert [saved.name for saved in list_workflows()] == ["kit:one", "kit:two"]
     assert find_workflow("kit:two").reference == f"{path}:two"
-    assert "holds several workflows, one, two" in refusal("kit")
+    assert "holds several workflows, one, two; name one, as in kit:one" in refusal("kit")
+
+
+def test_a_folder_that_may_not_be_read_is_passed_over(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = project / ".commedia/workflows"
+    write(folder / "hunt.py", flow())
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder)
+
+    assert list_workflows() == []
+    assert "it is unknown" in refusal("hunt")
 
 
 def test_a_link_that_leads_out_is_not_followed(project: Path, tmp_path: Path) -> None:

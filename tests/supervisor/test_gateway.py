@@ -47,8 +47,8 @@ def test_a_list_is_answered_in_places_from_zero() -> None:
         (Attempt("auth"), "failed", "auth"),
         (Attempt("timeout"), "timeout", "deadline"),
         ("first", "invalid", "not_json"),
-        ({"verdict": "left"}, "invalid", "schema"),
-        (Preference(order=(0, 1)), "invalid", "schema"),
+        ({"verdict": "left"}, "invalid", "schema: verdict (enum)"),
+        (Preference(order=(0, 1)), "invalid", "schema: verdict (required)"),
     ],
 )
 def test_a_call_without_an_answer_says_why(answer: object, status: str, reason: str) -> None:

@@ -245,6 +245,21 @@ def test_a_spent_budget_pauses_and_keeps_what_was_answered() -> None:
     assert "is spent; what was answered is kept; resume with a higher --budget" in str(result.why)
 
 
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [("1k", "(1000tokens)"), ("0.0001usd", "(0.0001usd)"), ("1k 5agents", "(1000tokens 5agents)")],
+)
+def test_a_budget_that_is_too_small_for_a_call_is_not_called_spent(budget: str, said: str) -> None:
+    async def script(run: Run) -> str:
+        return await run.work("hello")
+
+    result = play(script, model="sim:haiku", budget=budget)
+
+    assert result.status == "paused"
+    assert str(result.why).startswith(f"the budget {said} does not cover the next call, which may")
+    assert "4,096 tokens of answer" in str(result.why)
+
+
 def test_a_stage_that_cannot_fit_the_budget_does_not_begin() -> None:
     async def script(run: Run) -> list[str | None]:
         await run.work("first")

@@ -258,6 +258,14 @@ def test_a_call_is_bound_to_names() -> None:
     wrong: Any = hunt
     with pytest.raises(UsageError, match=r"hunt was called wrongly: missing .*'sources'"):
         wrong.bind("p99")
+    with pytest.raises(UsageError, match=r"sorces: it is unknown; did you mean sources\?"):
+        wrong.bind("p99", sorces=["logs"])
+
+
+def test_a_name_is_no_workflow() -> None:
+    make: Any = workflow
+    with pytest.raises(UsageError, match="'greet' is a str; give the function itself"):
+        make("greet")
 
 
 @pytest.mark.parametrize(

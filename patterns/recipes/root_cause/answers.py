@@ -15,6 +15,15 @@ FAULTS: tuple[Fault, ...] = (
     "return",
 )
 
+MEANINGS: dict[Fault, str] = {
+    "cpu_contention": "another process takes the processor",
+    "cpu_consumed": "its own code burns the processor",
+    "network_delay": "its packets are late",
+    "exception": "its control flow is cut",
+    "return": "a call returns the wrong thing, and the flow goes on by another branch",
+}
+"""What each kind of fault is, in words."""
+
 Stance = Literal["supports", "contradicts", "cannot see"]
 
 
@@ -63,22 +72,43 @@ class Refutation(_Answer):
     rows: tuple[str, ...] = ()
 
 
+class Rival(_Answer):
+    """A hypothesis that is not the one ranked: what speaks for and against it all the same."""
+
+    service: str
+    kind: Fault
+    score: float = Field(description="all that speaks for it less all that speaks against, in nats")
+    rows: tuple[str, ...]
+    why: tuple[str, ...]
+
+
 class Cause(_Answer):
     """A ranked cause: what speaks for it, and the rows that show it."""
 
     service: str
     kind: Fault
+    means: str = Field(description="what this kind of fault is")
     score: float = Field(description="all that speaks for it less all that speaks against, in nats")
-    share: float = Field(ge=0, le=1, description="of the belief, with `unknown` among the causes")
+    share: float = Field(
+        ge=0, le=1, description="of the belief, held by the service, with `unknown` among them"
+    )
+    kind_share: float = Field(
+        ge=0, le=1, description="of the belief in this service, held by this kind of fault"
+    )
     rows: tuple[str, ...]
     why: tuple[str, ...]
+    other_kinds: tuple[Rival, ...] = Field(description="other faults of the same service")
 
 
 class Report(_Answer):
     """The synthesis: causes, best first, and whether the best is worth naming."""
 
+    conclusion: str = Field(description="the result in a sentence, also where there is no cause")
     causes: tuple[Cause, ...]
     named: bool = Field(description="whether the first service holds more than half of the belief")
+    dismissed: tuple[Rival, ...] = Field(
+        default=(), description="what was proposed, and is contradicted by more than speaks for it"
+    )
     rejected: tuple[str, ...] = Field(description="references that name no row of the evidence")
     unobserved: tuple[str, ...]
     left_out: dict[str, str] = Field(

@@ -1,6 +1,7 @@
 """What can be wrong with the evidence of an incident; each error is one sentence."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from ....actors.errors import UsageError
 
@@ -47,11 +48,39 @@ class EmptyEvidenceError(EvidenceError):
 
 
 class EmptyWindowError(EvidenceError):
-    """Evidence without a row where one is needed: at the incident, or before it."""
+    """Evidence without a row where one is needed: at the incident, or before it.
 
-    def __init__(self, name: str, window: str) -> None:
+    *span* holds its first and last time, in seconds on its own clock, where they are known.
+    """
+
+    def __init__(self, name: str, window: str, span: tuple[float, float] | None = None) -> None:
+        option = "--at" if window == "incident" else "--at and --baseline"
+        times = "" if span is None else f"; its times are {_time(span[0])} to {_time(span[1])}"
+        super().__init__(name, f"has no rows in the {window} window{times}; check {option}")
+        self.args = (name, window, span)
+        self.window, self.span = window, span
+
+
+class UnreadMetricsError(EvidenceError):
+    """Metrics of which none is read."""
+
+    def __init__(self, name: str, metrics: Sequence[str]) -> None:
+        shown = ", ".join(metrics[:8]) + (", ..." if len(metrics) > 8 else "")
         super().__init__(
-            name, f"has no rows in the {window} window; check the time of the incident"
+            name,
+            "has no metric of a service's processor, the only one that is read: one with `cpu` in "
+            f"its name, and neither `node` nor `host`; it has {shown}",
         )
-        self.args = (name, window)
-        self.window = window
+        self.args = (name, tuple(metrics))
+        self.metrics = tuple(metrics)
+
+
+_CALENDAR_S = 1e8
+"""Later times are of the calendar; earlier ones are seconds of a clock of the evidence's own."""
+
+
+def _time(seconds: float) -> str:
+    if abs(seconds) < _CALENDAR_S:
+        return f"{seconds:g}"
+    when = datetime.fromtimestamp(seconds, UTC)
+    return when.isoformat(timespec="seconds").replace("+00:00", "Z")

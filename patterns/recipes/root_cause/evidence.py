@@ -5,6 +5,7 @@ which may look like logs, also by the evidence's own name. Every row keeps its n
 as loaded (`row`), so that whatever is claimed can cite it.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .counting import Floats, Ints, codes
-from .errors import EmptyWindowError, MissingColumnError, UnreadableTimeError
+from .errors import EmptyWindowError, EvidenceError, MissingColumnError, UnreadableTimeError
 
 Kind = Literal["logs", "spans", "metrics", "events"]
 
@@ -32,6 +33,8 @@ NAMES = {
     "parent": "parent parent_id parentid parent_span_id parentspanid",
     "operation": "operation operation_name operationname name span_name",
     "duration": "duration duration_us duration_ms duration_s duration_ns elapsed_ms latency_ms",
+    "metric": "metric metric_name metricname kpi kpi_name name",
+    "value": "value metric_value val",
     "change": "change event what action deploy deployment release version revision commit",
 }
 """What each standard column may be called; the first found counts."""
@@ -77,9 +80,13 @@ class Windows:
 def seconds(text: str) -> float:
     """Return a time as a user writes it (ISO 8601, UTC unless it says otherwise) in unix time."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         pass
+    else:
+        if not math.isfinite(number):
+            raise ValueError(f"{text!r} is no time")
+        return number
     when = datetime.fromisoformat(text.replace("Z", "+00:00"))
     return (when if when.tzinfo else datetime.fromisoformat(text + "+00:00")).timestamp()
 
@@ -97,10 +104,34 @@ def kind_of(name: str, table: pa.Table) -> Kind:
 
 
 def check_columns(name: str, kind: Kind, table: pa.Table) -> None:
-    """Raise MissingColumnError where *table* lacks a column that its *kind* needs."""
+    """Raise MissingColumnError where *table* lacks a column that its *kind* needs.
+
+    What is measurements by its columns, and events by its name alone, is refused as well.
+    """
     for role in NEEDS[kind]:
         if column_of(table, role) is None:
             raise MissingColumnError(name, role, table.column_names)
+    if kind == "events" and event_column(table) is None and metric_columns(table):
+        raise EvidenceError(
+            name,
+            "is events by its name, and has no column that says what happened (such as message, "
+            f"change or version), only {', '.join(table.column_names)}; metrics need another name",
+        )
+
+
+def event_column(table: pa.Table) -> str | None:
+    """Return the column of *table* that says what an event was."""
+    return column_of(table, "message") or column_of(table, "change")
+
+
+def long_columns(table: pa.Table) -> tuple[str, str] | None:
+    """Return the columns of metric names and of values, where each row is one measurement."""
+    metric, value = column_of(table, "metric"), column_of(table, "value")
+    if metric is None or value not in metric_columns(table):
+        return None
+    kind = table.schema.field(metric).type
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return (metric, value) if is_text or pa.types.is_dictionary(kind) else None
 
 
 def column_of(table: pa.Table, role: str) -> str | None:
@@ -129,7 +160,8 @@ def normalise(name: str, kind: Kind, table: pa.Table, windows: Windows) -> pa.Ta
     """Return the rows of *table* that lie in a window, in the standard columns of *kind*.
 
     Columns: `row`, `window` (0 is the incident, any other a baseline minute), `time` (seconds
-    after *at*), then those of the kind; metrics keep their numeric columns under their own names.
+    after *at*), then those of the kind; metrics keep their numeric columns under their own names,
+    or are `metric` and `value` where each row is one measurement.
     """
     check_columns(name, kind, table)
     time = _times(name, table) - windows.at
@@ -138,12 +170,11 @@ def normalise(name: str, kind: Kind, table: pa.Table, windows: Windows) -> pa.Ta
     for role in _roles(kind):
         columns[role] = _texts(table, column_of(table, role))
     if kind == "events":
-        text = column_of(table, "message") or column_of(table, "change")
-        columns["message"] = _texts(table, text)
+        columns["message"] = _texts(table, event_column(table))
     if kind == "spans":
         columns["duration_us"] = _microseconds(table)
-    for metric in metric_columns(table) if kind == "metrics" else []:
-        columns[metric] = table[metric].cast(pa.float64(), safe=False)
+    if kind == "metrics":
+        columns |= _measurements(table)
     return pa.table(columns).filter(pa.array(kept))
 
 
@@ -157,6 +188,13 @@ def check_windows(name: str, kind: Kind, table: pa.Table) -> None:
         raise EmptyWindowError(name, "incident")
     if kind != "events" and not np.any(window != 0):
         raise EmptyWindowError(name, "baseline")
+
+
+def time_span(name: str, table: pa.Table) -> tuple[float, float] | None:
+    """Return the first and the last time in *table*, in seconds on its own clock."""
+    times = _times(name, table)
+    known = times[np.isfinite(times)]
+    return (float(known.min()), float(known.max())) if len(known) else None
 
 
 def shard(table: pa.Table, shards: int) -> list[pa.Table]:
@@ -180,6 +218,17 @@ def _hash(text: str) -> int:
     for byte in text.encode():
         value = (value * 31 + byte) % 2**31
     return value
+
+
+def _measurements(table: pa.Table) -> dict[str, pa.Array]:
+    long = long_columns(table)
+    if long is not None:
+        return {"metric": _texts(table, long[0]), "value": _floats(table, long[1])}
+    return {name: _floats(table, name) for name in metric_columns(table)}
+
+
+def _floats(table: pa.Table, column: str) -> pa.Array:
+    return table[column].cast(pa.float64(), safe=False)
 
 
 def _roles(kind: Kind) -> Sequence[str]:

@@ -1,6 +1,5 @@
 """What logs show: lines that used to follow and do not, errors and exceptions at their origin."""
 
-import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,8 +42,7 @@ class _Miss:
 
 def read(digest: pa.Table) -> Reading:
     """Return the signs in a log *digest*."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # windows without a line of some template
+    with np.errstate(divide="ignore", invalid="ignore"):  # windows without a line of some template
         present, windows = series_of(digest, "traces", ("service", "template"))
         follows, _ = series_of(digest, "follows", ("service", "template"))
         later, _ = series_of(digest, "after", ("service", "template"))

@@ -1,11 +1,11 @@
-"""What metrics show: processor, memory and latency, each against the service's own past.
+"""What metrics show: the processor, of each service against its own past.
 
-A metric's part is told by its name. A change counts as far as it stands out both from the whole
-baseline and from the last ten minutes of it, so that a level which moved long before is no sign.
+A metric's part is told by its name; only those of the processor are read so far. A change counts as
+far as it stands out both from the whole baseline and from the last ten minutes of it, so that a
+level which moved long before is no sign.
 """
 
 import re
-import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,8 +39,7 @@ class _Level:
 
 def read(digest: pa.Table) -> Reading:
     """Return the signs in a metrics *digest*."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # windows without a value of some metric
+    with np.errstate(divide="ignore", invalid="ignore"):  # windows without a value of some metric
         levels, windows = _levels(digest)
         usual = _usual(levels)
         signs = {part: Sign(part, len(windows)) for part in PARTS}
@@ -50,6 +49,13 @@ def read(digest: pa.Table) -> Reading:
                     _add(signs[part], service, metric, level, windows, usual[metric])
         shown = {part: sign.read() for part, sign in signs.items()}
     return shown
+
+
+def unread(digest: pa.Table) -> list[str]:
+    """Return the metrics in *digest* where no sign is read from any of them, else nothing."""
+    names = sorted(str(name) for name in digest["metric"].unique().to_pylist())
+    is_read = any(re.search(part, name.lower()) for part in PARTS.values() for name in names)
+    return [] if is_read else names
 
 
 def _add(sign: Sign, service: str, metric: str, level: _Level, windows: Ints, usual: float) -> None:
@@ -122,5 +128,6 @@ def _usual(levels: Mapping[tuple[str, str], _Level]) -> dict[str, float]:
     """Return the busiest service's usual level of each metric."""
     known = defaultdict(list)
     for (_, metric), level in levels.items():
-        known[metric].append(np.nanmedian(np.abs(level.middle[1:])))
-    return {metric: float(np.nan_to_num(np.nanmax(of))) for metric, of in known.items()}
+        before = level.middle[1:][np.isfinite(level.middle[1:])]
+        known[metric].append(float(np.median(np.abs(before))) if len(before) else 0.0)
+    return {metric: max(of) for metric, of in known.items()}

@@ -14,7 +14,9 @@ DIGITS = 4
 
 
 def digest(rows: pa.Table) -> pa.Table:
-    """Count normalised metric *rows*."""
+    """Count normalised metric *rows*, a metric a column or a measurement a row."""
+    if "metric" in rows.column_names and pa.types.is_string(rows.schema.field("metric").type):
+        return _measured(rows)
     names = sorted(metric_columns(rows))
     none = np.zeros(0, np.float64)
     values = np.concatenate([none, *(_values(rows, name) for name in names)])
@@ -23,13 +25,19 @@ def digest(rows: pa.Table) -> pa.Table:
     long = rows.select(["row", "window", "service"]).take(pa.array(times, pa.int64())).filter(known)
     which = np.repeat(np.arange(len(names)), rows.num_rows)
     metric = pa.array(names, pa.string()).take(pa.array(which, pa.int64())).filter(known)
-    keys = {
-        "window": long["window"],
-        "service": long["service"],
-        "metric": metric,
-        "value": pa.array(_rounded(values)).filter(known),
-    }
-    return tally(keys, ints(long["row"]))
+    return _count(long, metric, pa.array(_rounded(values)).filter(known))
+
+
+def _measured(rows: pa.Table) -> pa.Table:
+    values = _values(rows, "value")
+    known = pa.array(np.isfinite(values))
+    long = rows.filter(known)
+    return _count(long, long["metric"], pa.array(_rounded(values)).filter(known))
+
+
+def _count(rows: pa.Table, metric: pa.Array, value: pa.Array) -> pa.Table:
+    keys = {"window": rows["window"], "service": rows["service"], "metric": metric, "value": value}
+    return tally(keys, ints(rows["row"]))
 
 
 def _values(rows: pa.Table, name: str) -> Floats:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ....supervisor.run import Run
-from .answers import FAULTS, Analysis, Candidate, Prediction, Refutation
+from .answers import FAULTS, MEANINGS, Analysis, Candidate, Prediction, Refutation
 from .mechanisms import MECHANISMS
 from .steps import Piece
 
@@ -26,9 +26,7 @@ strongest first, with its rows as {name}:ROW. Name at most {most} candidates, ea
 nats (how strongly this evidence speaks for it), how often as strong a sign is a false alarm, and \
 the numbers of the rows that show it. A service is named by its number in the list that the text \
 begins with. Say which signs you observed, and which you could not. \
-Kinds of fault: cpu_contention (another process takes the processor), cpu_consumed (its own code \
-burns it), network_delay (its packets are late), exception (its control flow is cut), return (a \
-call returns the wrong thing, and the flow goes on by another branch)."""
+Kinds of fault: {faults}."""
 
 REFUTER: Final = """\
 Is this the root cause of the incident? The incident: {incident}
@@ -38,12 +36,16 @@ The hypothesis, made from other evidence: the service on the first line of the t
 not see? Say how strongly, in nats, and the numbers of the rows that show it. If this evidence \
 could not show it either way, it cannot see."""
 
+_FAULTS: Final = ", ".join(f"{kind} ({meaning})" for kind, meaning in MEANINGS.items())
+
 
 async def analyse(
     run: Run, incident: str, piece: Piece, text: str, services: Sequence[str], signs: Sequence[str]
 ) -> Analysis:
     """Return what a model finds in one piece of evidence, shown as *text*."""
-    question = ANALYST.format(incident=incident, name=piece.name, kind=piece.kind, most=MOST)
+    question = ANALYST.format(
+        incident=incident, name=piece.name, kind=piece.kind, most=MOST, faults=_FAULTS
+    )
     schema = _analysis(len(services), signs, piece.rows)
     listed = "".join(f"service {place}: {name}\n" for place, name in enumerate(services))
     found = await run.read(

@@ -8,7 +8,6 @@ windows is long enough to count such rare ones, and some of them may hold an old
 """
 
 import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -66,9 +65,7 @@ class Sign:
         """Return what each service that can be measured in the incident shows."""
         if not self.strength:
             return {}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # windows in which nothing was measured
-            alarms = np.nanmax(np.array([s[1:] for s in self.strength.values()]), axis=0)
+        alarms = np.fmax.reduce([strength[1:] for strength in self.strength.values()], axis=0)
         alarms = alarms[np.isfinite(alarms)]
         noise = float(np.median(alarms)) if len(alarms) else 0.0
         return {

@@ -1,7 +1,6 @@
 """What spans show: who worked longer itself, whose calls waited, and which calls vanished."""
 
 import math
-import warnings
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -39,8 +38,7 @@ class _Shift:
 
 def read(digest: pa.Table) -> Reading:
     """Return the signs in a span *digest*."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # windows without a span of some operation
+    with np.errstate(divide="ignore", invalid="ignore"):  # windows without a span of some operation
         within, windows = series_of(digest, "within", ("service", "operation"))
         between, _ = series_of(digest, "between", ("service", "operation", "peer"))
         own, edges = _by_service(within), _by_edge(between)
@@ -97,7 +95,7 @@ def _by_edge(between: list[Series]) -> dict[tuple[str, str], _Shift]:
         edges[edge] = _Shift(
             np.nansum(strength * spans, axis=0) / spans.sum(axis=0),
             np.nansum(every * spans, axis=0) / spans.sum(axis=0),
-            np.nanmax([shift.added_us for shift in shifts], axis=0),
+            np.fmax.reduce([shift.added_us for shift in shifts], axis=0),
             spans.sum(axis=0),
             first.rows,
             f"{edge[0]} to {edge[1]}: {first.note}",

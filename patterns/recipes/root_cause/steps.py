@@ -11,9 +11,10 @@ from .answers import Analysis, Candidate, Refutation
 from .counting import stack
 from .describe import describe
 from .digests import DIGEST, READ, merge
-from .errors import EmptyEvidenceError
-from .evidence import Kind, Windows, check_windows, kind_of, normalise, shard
+from .errors import EmptyEvidenceError, UnreadMetricsError
+from .evidence import Kind, Windows, check_windows, kind_of, normalise, shard, time_span
 from .files import first_rows, read_batches
+from .metric_signs import unread
 from .panel import Witness, analyse, refute, services_of
 
 SHARD_BYTES = 256 * 2**20
@@ -50,12 +51,21 @@ def digest_part(piece: Piece, windows: Windows, number: int) -> pa.Table:
 
 
 def add_up(piece: Piece, parts: Sequence[pa.Table]) -> pa.Table:
-    """Add the digests of all shards up; raises EvidenceError where a side has no rows."""
+    """Add the digests of all shards up; raises EvidenceError where they cannot show anything."""
     if not parts:
         raise EmptyEvidenceError(piece.name)
     digest = merge(parts)
     check_windows(piece.name, piece.kind, digest)
+    if piece.kind == "metrics" and (metrics := unread(digest)):
+        raise UnreadMetricsError(piece.name, metrics)
     return digest
+
+
+def span_of(piece: Piece) -> tuple[float, float] | None:
+    """Return the first and the last time of all rows of a piece, on its own clock."""
+    spans = [time_span(piece.name, table) for table in read_batches(piece.name, piece.path)]
+    known = [span for span in spans if span is not None]
+    return (min(first for first, _ in known), max(last for _, last in known)) if known else None
 
 
 def analyse_digest(piece: Piece, digest: pa.Table) -> Analysis:

@@ -6,19 +6,19 @@ cites is checked by code.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import pyarrow as pa
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from ....actors.errors import UsageError
 from ....supervisor.run import Run
 from ....supervisor.workflow import workflow
 from . import models
 from .answers import Analysis, Candidate, Refutation, Report
+from .errors import EmptyWindowError
 from .evidence import Windows, seconds
 from .files import check_files
 from .steps import (
@@ -30,9 +30,11 @@ from .steps import (
     refute_all,
     services_seen,
     signs_seen,
+    span_of,
     survey,
 )
 from .synthesis import Hypothesis, hypotheses, synthesize
+from .times import check_baseline, check_time, span
 
 Digested = tuple[Piece, pa.Table]
 
@@ -42,9 +44,9 @@ async def root_cause(
     run: Run,
     incident: str,
     evidence: Annotated[dict[str, Path], AfterValidator(check_files)],
-    at: str,
-    baseline: str | None = None,
-    horizon_s: float = 180.0,
+    at: Annotated[str, AfterValidator(check_time)],
+    baseline: Annotated[str | None, AfterValidator(check_baseline)] = None,
+    horizon_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 180.0,
 ) -> Report:
     """Hunt for an incident's root cause over evidence of several kinds.
 
@@ -52,11 +54,18 @@ async def root_cause(
     quarantine. Every cause cites rows of the evidence, as NAME:ROW, counted from 0. Evidence that
     has no rows where they are needed is left out, and the report says so.
 
+    Kinds of fault: cpu_contention (another process takes the processor), cpu_consumed (its own
+    code burns it), network_delay (its packets are late), exception (its control flow is cut),
+    return (a call returns the wrong thing, and the flow goes on by another branch). `share` is how
+    sure the service is, `kind_share` how sure the kind; `other_kinds` has what speaks otherwise.
+
     Args:
         incident: what happened, in a sentence
         evidence: tables by name, as logs=app.parquet: logs, spans, metrics (told by their
-            columns), or events (told by a name such as deploys, releases, changes, events, sales,
-            flags); .parquet, .csv or .jsonl
+            columns; a metric is a column, or a row has metric and value; those with cpu in their
+            name are read), or events (told by a name such as deploys, releases, changes, events,
+            sales, flags; any other table with a time is taken for events as well); .parquet, .csv
+            or .jsonl
         at: when it began: ISO 8601 (UTC unless it says otherwise), or a number on the evidence's
             own clock
         baseline: what to compare with, as FROM/TO; by default all before the incident, and rows
@@ -71,12 +80,7 @@ async def root_cause(
     with run.phase("Refute"):
         panel = await _refute(run, incident, digested, analyses)
     with run.phase("Rank"):
-        sizes = {piece.name: piece.rows for piece, _ in digested}
-        services = {name for piece, table in digested for name in services_seen(piece, table)}
-        report = synthesize(analyses, panel, sizes, services=len(services), left_out=left_out)
-    for reference in report.rejected:
-        run.log(f"rejected: {reference} is no row of the evidence of who cites it")
-    return report
+        return _rank(run, digested, analyses, panel, left_out)
 
 
 async def _digest(
@@ -85,7 +89,11 @@ async def _digest(
     """Return each piece of evidence with its digest, and why each other one is left out."""
 
     async def whole(piece: Piece, parts: list[pa.Table]) -> Digested:
-        return piece, add_up(piece, parts)
+        try:
+            return piece, add_up(piece, parts)
+        except EmptyWindowError as error:
+            span = await run.tool(span_of, piece=piece)
+            raise EmptyWindowError(error.name, error.window, span) from None
 
     read = await run.parallel(
         [partial(_read, run, name, evidence[name], windows) for name in sorted(evidence)],
@@ -96,7 +104,7 @@ async def _digest(
     for why in left_out.values():
         run.log(f"left out: {why}")
     if not digested:
-        raise UsageError("no evidence has rows both at the incident and before it; check --at")
+        raise UsageError(f"no evidence can be used: {'; '.join(left_out.values())}")
     return digested, left_out
 
 
@@ -111,6 +119,21 @@ async def _read(run: Run, name: str, path: Path, windows: Windows) -> tuple[Piec
         on_error="raise",
     )
     return piece, parts
+
+
+def _rank(
+    run: Run,
+    digested: Sequence[Digested],
+    analyses: dict[str, Analysis],
+    panel: dict[Hypothesis, dict[str, Refutation]],
+    left_out: dict[str, str],
+) -> Report:
+    sizes = {piece.name: piece.rows for piece, _ in digested}
+    services = {name for piece, table in digested for name in services_seen(piece, table)}
+    report = synthesize(analyses, panel, sizes, services=len(services), left_out=left_out)
+    for reference in report.rejected:
+        run.log(f"rejected: {reference} is no row of the evidence of who cites it")
+    return report
 
 
 async def _analyse(run: Run, incident: str, digested: Sequence[Digested]) -> dict[str, Analysis]:
@@ -166,19 +189,5 @@ async def _hear(
 
 
 def _windows(at: str, baseline: str | None, horizon_s: float) -> Windows:
-    windows = Windows(_time(at, "at"), horizon_s=horizon_s)
-    if baseline is None:
-        return windows
-    since, slash, until = baseline.partition("/")
-    if not slash:
-        raise UsageError(f"baseline {baseline!r} is no span of time; write it as FROM/TO")
-    return replace(windows, since=_time(since, "baseline"), until=_time(until, "baseline"))
-
-
-def _time(text: str, name: str) -> float:
-    try:
-        return seconds(text)
-    except ValueError:
-        raise UsageError(
-            f"{name} {text!r} is no time; write 2026-11-25T14:02:00Z, or a number"
-        ) from None
+    since, until = (None, None) if baseline is None else span(baseline)
+    return Windows(seconds(at), horizon_s=horizon_s, since=since, until=until)

@@ -233,6 +233,9 @@ def test_what_does_not_fit_is_told_by_its_option(words: list[str], why: str) -> 
     ("words", "why"),
     [
         (["--odds", "a"], "Invalid value for '--odds': 'a' is not NAME=VALUE"),
+        (["--odds", "=1"], "Invalid value for '--odds': '=1' is not NAME=VALUE"),
+        (["--odds", "a=1", "--odds", "a=2"], "'a' is given twice; each needs a name"),
+        (["--args", "@bad.json"], "Invalid value for '--args': bad.json is no JSON: "),
         (["--odds", "a=x"], "Invalid value for '--odds': 'a=x' does not fit Mapping[str, float]"),
         (["--cause", '{"txt": "a"}'], "fit Cause | None as JSON: text: field required"),
         (["--cause", '{"text": '], "fit Cause | None as JSON: invalid JSON"),
@@ -243,7 +246,12 @@ def test_what_does_not_fit_is_told_by_its_option(words: list[str], why: str) -> 
         (["--table", "x"], "cannot be given on a command line; call the workflow from Python"),
     ],
 )
-def test_a_value_of_no_fitting_shape_is_refused(words: list[str], why: str) -> None:
+def test_a_value_of_no_fitting_shape_is_refused(
+    words: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.json").write_text("{")
+
     assert why in refusal(kinds, *words)
 
 

@@ -53,6 +53,18 @@ def test_a_long_run_is_a_few_dozen_lines(screen: io.StringIO) -> None:
     assert len(screen.getvalue().splitlines()) == MAX_PLAIN_LINES + 1
 
 
+def test_what_is_urgent_is_said_however_quiet_it_is(screen: io.StringIO) -> None:
+    with ProgressView(quiet=True, console=Console(file=screen)) as view:
+        view(replace(progress(1, said=("waiting",)), is_urgent=True))
+
+    assert screen.getvalue() == "waiting\n"
+
+
+def test_a_run_that_needs_more_calls_than_it_seemed_has_no_total() -> None:
+    assert "2,200 of about 2,200 calls" in describe(progress(22))
+    assert "2,300 calls" in describe(progress(23))
+
+
 def test_quiet_is_quiet(screen: io.StringIO) -> None:
     with ProgressView(quiet=True, console=Console(file=screen)) as view:
         view(progress(1, said=("news",)))

@@ -95,6 +95,19 @@ def test_json_is_one_object_with_the_value(flow: Path, capsys: pytest.CaptureFix
     )
 
 
+def test_with_json_what_a_workflow_prints_is_no_result(
+    flow: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    line = ["run", "--json", "-q", "--runtime", "inline", "--model", "flow.py:model"]
+
+    assert commedia([*line, "flow.py:chat"]) == 75
+    shown = capfd.readouterr()
+    account = json.loads(shown.out)
+    assert (account["question"], account["options"]) == ("Which colour?", ["red", "blue"])
+    assert "printed by the workflow\n" in shown.err
+    assert "paused: Which colour?\none of: red, blue\n" in shown.err
+
+
 def test_what_is_missing_is_said_and_exits_3(
     flow: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,6 +131,11 @@ def test_what_is_missing_is_said_and_exits_3(
         (["run", "flow.py:hunt", "--incident", "x", "--sources", "y"], "--model sim:sonnet"),
         (["run", "--model", "sim:nobody", "flow.py:chat"], "no simulated agents 'sim:nobody'"),
         (["run", "--model", "flow.py:nobody", "flow.py:chat"], "has no nobody"),
+        (
+            ["run", "--model", "claude-haiku-5-5", "flow.py:chat"],
+            "or rehearse with --model sim:son",
+        ),
+        (["run", "--model", "gpt", "flow.py:chat"], "give sim:sonnet, a Claude model such as"),
         (["run", "--model", "flow.py", "flow.py:chat"], "is FILE.py:FUNCTION; give flow.py:model"),
         (["run", "--times", "2", "flow.py:chat"], "--times means nothing without --every"),
         (["run", "--goal-model", "x", "flow.py:chat"], "means nothing without --goal"),
@@ -163,6 +181,9 @@ def test_saved_workflows_are_run_by_name_and_listed(
 
     assert commedia(["run", "--list"]) == 0
     assert "chatter:chat" in capsys.readouterr().out
+    assert commedia(["run", "--list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["workflows"]
+    assert {"chatter:chat", "root_cause"} <= {each["name"] for each in listed}
     line = ["run", "--runtime", "inline", "--model", "flow.py:model", "chatter:hunted"]
     assert commedia([*line, "--incident", "x", "--sources", "logs"]) == 0
 

@@ -42,6 +42,12 @@ def test_runs_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "completed" in text and "(simulated)" in text and "how␛[2J big it is" in text
 
 
+def test_no_heading_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown(capsys, "runs").split()[:7] == [
+        *("run", "when", "status", "items", "calls", "cost", "what")
+    ]
+
+
 def test_a_run_is_shown_by_last_and_by_prefix(capsys: pytest.CaptureFixture[str]) -> None:
     last = shown(capsys, "show", "last")
     run_id = json.loads(shown(capsys, "show", "last", "--json"))["run_id"]

@@ -8,16 +8,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from commedia.patterns.recipes.root_cause.digests import DIGEST
 from commedia.patterns.recipes.root_cause.errors import (
     EmptyEvidenceError,
     EmptyWindowError,
     EvidenceError,
     MissingColumnError,
     UnreadableTimeError,
+    UnreadMetricsError,
 )
 from commedia.patterns.recipes.root_cause.evidence import (
     Kind,
     Windows,
+    check_columns,
     check_windows,
     kind_of,
     normalise,
@@ -155,6 +158,43 @@ def test_a_missing_column_is_named() -> None:
         normalise("m", "metrics", table(time=[1.0]), Windows(0.0))
 
 
+def test_measurements_are_no_events_whatever_their_name() -> None:
+    columns: dict[str, Sequence[object]] = {"time": [0.0], "service": ["a"], "cpu": [1.0]}
+
+    with pytest.raises(EvidenceError, match="'deploys' is events by its name, and has no column"):
+        check_columns("deploys", kind_of("deploys", table(**columns)), table(**columns))
+
+
+def test_metrics_may_have_a_column_each_or_a_row_each() -> None:
+    """The same figures, the same digest, but for the rows that they are cited by."""
+    times, cpu, memory = [-70.0, 0.0], [1.0, 9.0], [5.0, 6.0]
+    wide = table(t_s=times, service=["a"] * 2, cpu=cpu, memory=memory)
+    long = table(
+        t_s=times * 2,
+        service=["a"] * 4,
+        metric=["cpu", "cpu", "memory", "memory"],
+        value=[*cpu, *memory],
+    )
+
+    digests = [
+        DIGEST["metrics"](normalise("m", "metrics", each, Windows(0.0))).drop_columns(["row"])
+        for each in (wide, long)
+    ]
+
+    assert digests[0].equals(digests[1])
+
+
+def test_a_wide_table_may_have_a_column_named_metric() -> None:
+    rows = normalise(
+        "m",
+        "metrics",
+        table(t_s=[0.0], service=["a"], metric=[1.0], value=[2.0]),
+        Windows(0.0),
+    )
+
+    assert DIGEST["metrics"](rows)["metric"].to_pylist() == ["metric", "value"]
+
+
 def test_an_unreadable_time_is_shown() -> None:
     with pytest.raises(UnreadableTimeError, match="'yesterday'"):
         normalise("e", "events", table(time=["yesterday"], what=["x"]), Windows(0.0))
@@ -180,6 +220,7 @@ def test_events_need_no_earlier_ones() -> None:
         UnreadableTimeError("m", "when", "noon"),
         EmptyEvidenceError("m"),
         EmptyWindowError("m", "incident"),
+        UnreadMetricsError("m", ["mem"]),
     ],
 )
 def test_an_error_survives_the_trip_between_processes(error: EvidenceError) -> None:

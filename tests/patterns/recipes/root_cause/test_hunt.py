@@ -1,12 +1,17 @@
 """The hunt on a small system whose fault is known."""
 
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
-from outages import look, outage
+from outages import AT, look, outage
 
 from commedia.patterns.recipes.root_cause.answers import FAULTS, Fault
 from commedia.patterns.recipes.root_cause.describe import describe
-from commedia.patterns.recipes.root_cause.evidence import Kind
+from commedia.patterns.recipes.root_cause.digests import DIGEST, READ
+from commedia.patterns.recipes.root_cause.evidence import Kind, Windows, normalise, number_rows
 from commedia.patterns.recipes.root_cause.panel import analyse, refute
 from commedia.patterns.recipes.root_cause.synthesis import hunt
 
@@ -103,3 +108,33 @@ def test_an_analysis_says_what_it_cannot_show() -> None:
     spans = look({"spans": lone})[0]
 
     assert any("calls wait" in text for text in analyse(spans).unobserved)
+
+
+def test_signs_are_read_side_by_side_without_a_warning() -> None:
+    """What mutes a warning for the whole process is undone by whichever thread ends first."""
+    digests = []
+    for kind, table in outage("cpu_consumed", "mole").items():
+        rows = normalise(kind, kind, table, Windows(AT))
+        is_idle = pc.and_(pc.equal(rows["service"], "mole"), pc.less(rows["time"], -300.0))
+        digests.append((kind, DIGEST[kind](rows.filter(pc.invert(is_idle)))))
+
+    with ThreadPoolExecutor(8) as pool, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read = list(pool.map(lambda one: READ[one[0]](one[1]), digests * 20))
+
+    assert len(read) == 60
+
+
+def test_of_two_deploys_the_later_is_likelier() -> None:
+    """What breaks at once is noticed at once."""
+    columns = {
+        "t_s": [-1860.0, -1020.0, -30.0],
+        "service": ["early", "later", "last"],
+        "message": ["v1", "v2", "v3"],
+    }
+    rows = normalise("deploys", "events", number_rows(pa.table(columns)), Windows(0.0))
+
+    changed = READ["events"](DIGEST["events"](rows))["changed"]
+
+    assert changed["last"].nats > changed["later"].nats > changed["early"].nats > 0
+    assert changed["early"].note == "event 'v1', the last 31 min before"

@@ -61,6 +61,13 @@ def test_a_cause_is_found_in_files_of_any_kind(
     assert report.causes[0].rows
 
 
+def test_a_hunt_without_a_model_may_be_given_dollars(
+    evidence: Callable[..., dict[str, Path]],
+) -> None:
+    """It spends none."""
+    assert hunted(evidence("exception", "finch"), budget="1usd").named
+
+
 def test_names_of_evidence_are_the_users_own(evidence: Callable[..., dict[str, Path]]) -> None:
     paths = evidence("exception", "finch")
     renamed = {"app": paths["logs"], "jaeger": paths["spans"], "prom": paths["metrics"]}
@@ -140,6 +147,20 @@ def test_evidence_that_says_nothing_is_left_out_and_the_rest_decides(
     assert "'logs' has no rows in the incident window" in report.left_out["logs"]
 
 
+def test_metrics_that_are_not_read_are_left_out_by_name(
+    evidence: Callable[..., dict[str, Path]], tmp_path: Path
+) -> None:
+    paths = {**evidence("network_delay", "finch"), "metrics": tmp_path / "mem.csv"}
+    rows = "".join(f"{time},finch,memory,{time}\n" for time in range(0, int(AT) + 60, 30))
+    paths["metrics"].write_text(f"time,service,metric,value\n{rows}")
+
+    with pytest.warns(UserWarning, match="1 branch failed"):
+        report = hunted(paths)
+
+    assert "'metrics' has no metric of a service's processor" in report.left_out["metrics"]
+    assert report.left_out["metrics"].endswith("it has memory")
+
+
 @pytest.mark.parametrize(
     ("file", "text"),
     [("logs.csv", ""), ("logs.csv", "t_s,service,message\n"), ("logs.jsonl", "\n"), EMPTY],
@@ -207,17 +228,27 @@ def test_evidence_that_cannot_be_used_is_bad_input(
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"),
+    ("change", "code", "sentence"),
     [
-        ({"--at": "whenever"}, "'whenever' is no time"),
-        ({"--baseline": "monday"}, "FROM/TO"),
-        ({"--at": "10"}, "check --at"),
-        ({"--evidence": "logs=none.csv"}, "no evidence has rows"),
+        ({"--at": "whenever"}, 2, "--at 'whenever' is no time"),
+        ({"--at": "nan"}, 2, "--at 'nan' is no time"),
+        ({"--baseline": "monday"}, 2, "--baseline 'monday' is no span of time; write it as FROM"),
+        ({"--baseline": "900/300"}, 2, "--baseline '900/300' ends before it begins"),
+        ({"--horizon-s": "-5"}, 2, "'--horizon-s': '-5' does not fit"),
+        (
+            {"--at": "10"},
+            1,
+            "in the baseline window; its times are 0 to 1431.5; check --at and --ba",
+        ),
+        ({"--at": "1e9"}, 1, "in the incident window; its times are 0 to 1431.5; check --at"),
+        ({"--baseline": "5000/6000"}, 1, "in the baseline window"),
+        ({"--evidence": "logs=none.csv"}, 1, "no evidence can be used: evidence 'logs' has no row"),
     ],
     ids=str,
 )
 def test_what_cannot_be_used_is_said_in_a_sentence(
     change: dict[str, str],
+    code: int,
     sentence: str,
     evidence: Callable[..., dict[str, Path]],
     monkeypatch: pytest.MonkeyPatch,
@@ -230,7 +261,7 @@ def test_what_cannot_be_used_is_said_in_a_sentence(
     options = {"--incident": "slow", "--evidence": "logs=logs.parquet", "--at": str(AT), **change}
     line = [word for pair in options.items() for word in pair]
 
-    assert commedia(["run", "--runtime", "inline", "root_cause", *line]) == 1
+    assert commedia(["run", "--runtime", "inline", "root_cause", *line]) == code
     shown = capsys.readouterr().err
     assert sentence in shown
-    assert shown.strip().splitlines()[-1].startswith("failed: ")
+    assert shown.strip().splitlines()[-1].startswith("failed: " if code == 1 else "commedia: ")

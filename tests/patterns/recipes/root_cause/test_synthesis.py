@@ -1,11 +1,12 @@
 """The synthesis checks references, adds nats up, and says when it does not know."""
 
 import itertools
+import math
 
 import pytest
 
 from commedia.patterns.recipes.root_cause.answers import Analysis, Candidate, Fault, Refutation
-from commedia.patterns.recipes.root_cause.synthesis import exists, synthesize
+from commedia.patterns.recipes.root_cause.synthesis import Panel, exists, synthesize
 
 SIZES = {"logs": 10, "spans": 10}
 
@@ -99,3 +100,48 @@ def test_no_analyst_no_cause() -> None:
     report = synthesize({}, {}, {})
 
     assert (report.causes, report.named) == ((), False)
+
+
+def test_kinds_of_fault_that_contend_are_all_shown_and_none_is_sure() -> None:
+    """Spans may say that a service is slow, and logs that it errs: neither is to be hidden."""
+    parts = {
+        "logs": analysis("pay", 4.0, "logs:1", kind="return"),
+        "spans": analysis("pay", 5.0, "spans:2", kind="cpu_consumed"),
+    }
+
+    report = synthesize(parts, {}, SIZES)
+
+    (cause,) = report.causes
+    assert (cause.kind, cause.means) == ("cpu_consumed", "its own code burns the processor")
+    assert cause.kind_share == pytest.approx(1 / (1 + math.exp(-1.0)))
+    assert [(one.kind, one.rows) for one in cause.other_kinds] == [("return", ("logs:1",))]
+    assert "speaks for return: a call returns the wrong thing" in report.conclusion
+
+
+def test_the_shares_of_a_services_kinds_are_one_together() -> None:
+    report = synthesize({"logs": analysis("pay", 4.0, "logs:1")}, {}, SIZES)
+
+    assert report.causes[0].kind_share == 1.0
+    assert "other_kinds" not in report.conclusion
+
+
+@pytest.mark.parametrize(
+    ("score", "against", "said"),
+    [
+        (6.0, 0.0, "a is the cause (0.95 of the belief); the kind of fault is return: a call"),
+        (1.0, 0.0, "no cause is named; a is likeliest (0.12); the kind of fault is return"),
+        (3.0, 4.0, "no cause is found: what was proposed, first return in a, is contradicted by"),
+        (0.0, 0.0, "no cause is found: nothing at the incident stands out from the baseline"),
+    ],
+)
+def test_the_conclusion_says_what_was_found_or_why_nothing(
+    score: float, against: float, said: str
+) -> None:
+    heard = Refutation(stance="contradicts", weight=against, reason="no")
+    panel: Panel = {("a", "return"): {"spans": heard}} if against else {}
+    analyses = {"logs": analysis("a", score, "logs:1")} if score else {}
+
+    report = synthesize(analyses, panel, SIZES, services=20)
+
+    assert report.conclusion.startswith(said)
+    assert [one.service for one in report.dismissed] == (["a"] if against else [])

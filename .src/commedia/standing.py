@@ -1,0 +1,1 @@
+../../commedia/standing.py
