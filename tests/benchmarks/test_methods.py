@@ -11,6 +11,7 @@ from commedia.actors.questions import Question
 from commedia.actors.simulation.judge import REFERENCE, Bench
 from commedia.actors.simulation.keyed import text_keys
 from commedia.benchmarks.entrants import entrants
+from commedia.benchmarks.picture import Series, chart
 from commedia.benchmarks.sorting import (
     Afresh,
     Result,
@@ -20,7 +21,6 @@ from commedia.benchmarks.sorting import (
     main,
     same_budget,
 )
-from commedia.benchmarks.picture import Series, chart
 from commedia.benchmarks.trial import tokens_per_call
 from commedia.patterns.ranking.baselines import METHODS
 
