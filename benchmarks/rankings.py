@@ -48,10 +48,10 @@ def same_budget() -> list[Row]:
     """Real truth, a simulated judge: every method given the tokens that lists take until 0.90."""
     rows = []
     for name, results in sorting.recorded_results(_SETTINGS.data, seeds=_METHOD_SEEDS):
-        best = sorted(results, key=lambda result: -result.tau)
+        rows.append(Row(name, "tau-b", "top-10 recall"))
         rows += [
-            Row(f"{name}: {r.method}: tau-b, top-10 recall", f"{r.tau:.3f} {r.recall_at_10:.2f}")
-            for r in best
+            Row(f"    {r.method}", f"{r.tau:.3f}", f"{r.recall_at_10:.2f}")
+            for r in sorted(results, key=lambda result: -result.tau)
         ]
     return rows or [Row("skipped: the shared data is not beside the house", "")]
 
@@ -86,10 +86,10 @@ SECTIONS: Final[dict[str, Section]] = {
     "every-method": every_method,
     **{name: partial(section, _SEEDS) for name, section in aims.SECTIONS.items()},
     "leagues": leagues.leagues,
-    "refused": refused,
     "many": many.many,
     "many-on-ray": many.many_on_ray,
     **{section.__name__: section for section in engine.SECTIONS},
+    "refused": refused,
 }
 
 
