@@ -119,7 +119,15 @@ def told(job: Job) -> dict[str, Any]:
 
 
 def kept_job(folder: Path, data: Mapping[str, Any], model: ModelSpec, budget: Budget) -> Job:
-    """Return the job that `keep_job` wrote into *folder*, with the facts of its run."""
+    """Return the job that `keep_job` wrote into *folder*, with the facts of its run.
+
+    Raises UsageError where that is no longer there, or was written by an earlier version.
+    """
+    if "criteria" not in data or "aim" not in data:
+        raise UsageError(
+            f"run {folder.name} was made by an earlier version, which kept too little to go on "
+            "from; sort again, and `commedia show` still has its ranking"
+        )
     try:
         frame, items = (pq.read_table(folder / name) for name in (INPUT_FILE, ITEMS_FILE))
         file = folder / EARLIER_FILE

@@ -1,5 +1,6 @@
 """Sorts with more in mind than one order; and wishes that make no sense."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from commedia.judges import keep_traits, known_traits
 from commedia.patterns.ranking.economics import Traits
 from commedia.results import RankResult
 from commedia.rubrics import Criterion, Rubric
+from commedia.supervisor.store import find_run
 
 RUBRIC = Rubric((Criterion("severity", weight=3.0), Criterion("urgency", "how soon it bites")))
 
@@ -167,3 +169,22 @@ def test_what_a_pilot_found_of_a_paid_judge_is_remembered_and_of_a_free_one_is_n
     assert known_traits(free, rubric, texts) is None
     assert known_traits(paid, Rubric.of("urgency"), texts) is None
     assert known_traits(paid, rubric, ["a text " * 100] * 5) is None
+
+
+def test_a_sort_of_an_earlier_version_is_refused_in_one_sentence() -> None:
+    result = ranked(table(20), ask="list:5")
+    file = find_run(result.run_id).path / "run.json"
+    told = json.loads(file.read_text())
+    file.write_text(json.dumps({name: told[name] for name in told if name != "criteria"}))
+
+    with Session(runtime="inline") as session, pytest.raises(UsageError, match="earlier version"):
+        session.resume_rank(result.run_id)
+
+
+def test_a_sort_with_a_pilot_is_resumed_as_it_was() -> None:
+    first = ranked(table(800))
+    with Session(runtime="inline") as session:
+        again = session.resume_rank(first.run_id)
+
+    assert again.digest == first.digest
+    assert again.judge == first.judge
