@@ -48,7 +48,7 @@ def many_on_ray() -> list[Row]:
     table = pa.table({"text": [f"item number {row}" for row in range(MANY)], "truth": truth})
     rows = []
     for question in (LIST, GRADED):
-        with _Memory() as memory, Session(batch_rows=16_384) as session:
+        with _Memory() as memory, Session(profile=REFERENCE, batch_rows=16_384) as session:
             began = time.monotonic()
             result = session.rank(table, "worth", text="text", truth="truth", ask=str(question))
             wall_s = time.monotonic() - began

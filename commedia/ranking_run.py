@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from .account import close_account, fail_account, open_account
+from .actors.errors import RunFailedError
 from .jobs import Job, keep_job
 from .judges import keep_traits
 from .patterns.tournament import rank
@@ -52,6 +53,8 @@ async def perform_rank(
         args = {"items": items, "by": job.rubric.by(), "aim": job.aim}
         try:
             finished = await drive().run(Execute(spec=spec, workflow=rank, args=args))
+            if finished.value is None:
+                raise RunFailedError(finished.failed or "the ranking ended without a result")
         except BaseException as error:
             fail_account(job, spec, str(error) or type(error).__name__)
             raise

@@ -142,7 +142,7 @@ def _groups(matches: pa.RecordBatch) -> Iterator[_Group]:
 def _repeats(items: Ints, judge: Ints) -> Ints:
     """Return how often the same was asked before, of the same judge, in this table: votes."""
     most = int(items.max(initial=0)) + 1
-    key = (judge * most + items[:, 0]) * most + items[:, -1]
+    key = (judge.astype(np.int64) * most + items[:, 0]) * most + items[:, -1]
     order = np.argsort(key, kind="stable")
     sorted_key = key[order]
     is_first = np.r_[True, sorted_key[1:] != sorted_key[:-1]]

@@ -45,7 +45,7 @@ WEAK = 0.3
 EARLY_SHARE = 0.6
 """Of what seems missing, this share is asked while the forecast is still far away."""
 
-LARGE, BEYOND = 5000, 0.001
+LARGE, BEYOND = 5000, 0.002
 """Where the first round has so many matches, a forecast from two rounds is right within a few
 percent (simulated, 100,000 items): all that is missing is asked, for a target so much higher."""
 
