@@ -376,7 +376,8 @@ class PosteriorRanking:
         self._history = [Point(round(ratio * p.asked), p.tau) for p in self._history]
         self._main = main
         plan = self._plan
-        self._plan = plan_of(self._n, self._asked_as(main), plan.target, plan.budget, plan.rounds)
+        anew = plan_of(self._n, self._asked_as(main), plan.target, plan.budget, plan.rounds)
+        self._plan = replace(anew, target=plan.target)
 
     def _remember(self, earlier: pa.RecordBatch) -> None:
         """Begin with *earlier* outcomes, and with a first round for those they say nothing of."""

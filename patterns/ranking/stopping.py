@@ -45,9 +45,10 @@ WEAK = 0.3
 EARLY_SHARE = 0.6
 """Of what seems missing, this share is asked while the forecast is still far away."""
 
-LARGE, BEYOND = 5000, 0.002
-"""Where the first round has so many matches, a forecast from two rounds is right within a few
-percent (simulated, 100,000 items): all that is missing is asked, for a target so much higher."""
+LARGE, MARGIN, BEYOND = 5000, 0.0015, 0.001
+"""Where the first round has so many matches nothing is left to chance: what is predicted is so much
+too high (simulated, 100,000 items), the target is set higher by it, and a forecast from two rounds
+is right within a few percent: all that is missing is asked, for a target higher still."""
 
 
 def plan_of(
@@ -58,6 +59,7 @@ def plan_of(
     first = max(1, round(FIRST_ROUND * pairs))
     most = max(1, round(MOST_MATCHES * pairs))
     once = max(1, -(-n // max(question.size, 2)))
+    target += MARGIN if first >= LARGE and target < 0.99 else 0.0
     return Plan(target, budget, rounds, once, first, most, window=max(16, n // 4))
 
 
@@ -107,7 +109,8 @@ def round_size(plan: Plan, history: Sequence[Point], asked: int) -> int:
     share = 1.0 if missing < known // 12 else EARLY_SHARE
     if plan.first >= LARGE and len(history) > 1:
         further = replace(plan, target=min(plan.target + BEYOND, 0.999))
-        missing, share = expected_calls(further, history) - asked, 1.0
+        missing = expected_calls(further, history) - asked
+        share = 1.0 if missing > known // 8 else 1.5  # the last round is to be the last
     return min(left, max(smallest, min(math.ceil(missing * share), growth)))
 
 

@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 
 from commedia.actors.bracket import Stopped
+from commedia.actors.questions import Question
 from commedia.patterns.ranking.stopping import (
     Plan,
     Point,
     decide,
     expected_calls,
+    plan_of,
     round_size,
 )
 
@@ -103,3 +105,13 @@ def test_matches_in_flight_count_against_the_budget() -> None:
 
     assert round_size(plan, [], 900) == 100
     assert decide(plan, [Point(500, 0.4)], 1000) == "budget"
+
+
+def test_a_large_table_asks_all_that_its_forecast_misses_at_once() -> None:
+    plan = plan_of(100_000, Question("graded"), 0.90, None, None)
+    history = [Point(300_000, 0.7365), Point(600_000, 0.8454)]
+    asked = round_size(plan, history, 600_000)
+
+    assert plan.target > 0.90
+    assert 600_000 + asked >= expected_calls(plan, history)
+    assert plan_of(1_000, Question("graded"), 0.90, None, None).target == 0.90
