@@ -38,7 +38,8 @@ class Evidence:
     def __init__(self, parts: Mapping[Key, Likelihood]) -> None:
         self.parts = dict(parts)
         self._single = next(iter(self.parts)) if len(self.parts) == 1 else None
-        edges = [part.edges() for part in self.parts.values()] or [(np.zeros(0, np.int64),) * 2]
+        several = self.parts.values() if self._single is None else ()  # one holds its own
+        edges = [part.edges() for part in several] or [(np.zeros(0, np.int64),) * 2]
         self._edges = edges
         self._edge_ends = np.cumsum([len(one) for one, _ in edges])[:-1]
         self._ends = np.cumsum([len(part) for part in self.parts.values()])[:-1]
@@ -49,7 +50,7 @@ class Evidence:
     def edges(self) -> tuple[Ints, Ints]:
         """Return the two ends of every edge, in the order of `Joint.weights`."""
         if self._single is not None:
-            return self._edges[0]
+            return self.parts[self._single].edges()
         one, other = zip(*self._edges, strict=True)
         return np.concatenate(one), np.concatenate(other)
 

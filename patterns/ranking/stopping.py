@@ -45,7 +45,7 @@ WEAK = 0.3
 EARLY_SHARE = 0.6
 """Of what seems missing, this share is asked while the forecast is still far away."""
 
-LARGE, MARGIN, BEYOND = 5000, 0.0015, 0.001
+LARGE, MARGIN, BEYOND = 5000, 0.0015, 0.0005
 """Where the first round has so many matches nothing is left to chance: what is predicted is so much
 too high (simulated, 100,000 items), the target is set higher by it, and a forecast from two rounds
 is right within a few percent: all that is missing is asked, for a target higher still."""
