@@ -22,6 +22,7 @@ store = {"object_store_memory": 128 * 1024**2, "include_dashboard": False}
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **store})
 nodes = [cluster.add_node(num_cpus=2, **store) for _ in range(int(sys.argv[1]) - 1)]
 ids = [node.node_id for node in [cluster.head_node, *nodes]]
+frozen = []
 print(json.dumps({"address": cluster.address, "ids": ids}), file=out, flush=True)
 for line in sys.stdin:
     word, number = line.split()
@@ -31,7 +32,11 @@ for line in sys.stdin:
     there += [child for each in there for child in each.children(recursive=True)]
     for process in there:
         process.kill() if word == "remove" else process.suspend()
+    frozen += there if word == "freeze" else []
     print("ok", file=out, flush=True)
+for process in frozen:  # Ray's agents have other names by now, and nobody else would know them
+    if process.is_running():
+        process.kill()
 cluster.shutdown()
 """
 
