@@ -181,6 +181,9 @@ def _notes(job: Job, finished: Finished) -> list[str]:
         notes.append("nothing tells the rows apart: all scores are equal")
     elif len(scores) == 1:
         notes.append("there is one row, so there is nothing to compare")
+    if job.aim.earlier is not None:
+        known = counted(job.aim.earlier.num_rows, "answer")
+        notes.append(f"{known} of run {job.since} about rows that are still there count")
     if tally.broken or tally.causes:
         words = causes_in_words(tally.causes)
         notes.append(f"answers are missing because: {words or CAUSES.get(tally.broken or '')}")

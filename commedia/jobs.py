@@ -20,6 +20,7 @@ from .patterns.ranking.aim import Aim
 from .patterns.ranking.economics import Traits
 from .rubrics import Rubric, read_criteria
 from .supervisor.budget import Budget
+from .supervisor.store import find_run
 
 INPUT_FILE = "input.parquet"
 ITEMS_FILE = "items.parquet"
@@ -76,6 +77,7 @@ def plan_job(
         judges=tuple(judge.name for judge in model.judges),
     )
     if since is not None:
+        since = find_run(since).path.name  # `last` is another run the next time
         aim = replace(aim, earlier=outcomes_of(since, prepared, rubric, aim.judges))
     aim.check()
     return Job(prepared, rubric, aim, model, budget, dropped, since)

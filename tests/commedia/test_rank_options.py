@@ -51,6 +51,7 @@ def test_rows_that_are_known_are_not_asked_about_again_and_rows_that_left_are_dr
 
     assert grown.calls < 0.5 * first.calls
     assert grown.status == "completed"
+    assert any(f"of run {first.run_id} about rows" in note for note in grown.notes)
     assert "B0" not in grown.table.column("id").to_pylist()
     assert (grown.truth or {})["tau_b"] > 0.85  # type: ignore[operator]
 
