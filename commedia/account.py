@@ -172,10 +172,9 @@ def _truth(job: Job, places: Any, scores: Any) -> dict[str, float | None] | None
     return {name: float(value) for name, value in scored.items()}
 
 
-def _notes(job: Job, finished: Finished) -> list[str]:
+def _of_order(job: Job, ranked: Ranked) -> list[str]:
+    """Return what is to be said of the order itself, and of what was known beforehand."""
     notes = []
-    ranked: Ranked = finished.value
-    tally = finished.tally
     scores = ranked.standing.column("score").to_numpy()
     if len(scores) > 1 and np.ptp(scores) == 0:
         notes.append("nothing tells the rows apart: all scores are equal")
@@ -184,6 +183,11 @@ def _notes(job: Job, finished: Finished) -> list[str]:
     if job.aim.earlier is not None:
         known = counted(job.aim.earlier.num_rows, "answer")
         notes.append(f"{known} of run {job.since} about rows that are still there count")
+    return notes
+
+
+def _notes(job: Job, finished: Finished) -> list[str]:
+    notes, tally = _of_order(job, finished.value), finished.tally
     if tally.broken or tally.causes:
         words = causes_in_words(tally.causes)
         notes.append(f"answers are missing because: {words or CAUSES.get(tally.broken or '')}")
