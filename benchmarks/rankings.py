@@ -3,13 +3,9 @@
 Exits 1 when a bar is missed. Another part is a function that returns rows; `SECTIONS` names it.
 """
 
-import argparse
-import os
 import subprocess
 import sys
-import time
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -17,15 +13,14 @@ import pyarrow.parquet as pq
 
 from ..session import Session
 from . import aims, engine, judgments, leagues, many, sorting
-from .command import ADVISORIES, folder
-from .rows import Row, render
+from .command import ADVISORIES
+from .rows import Row
+from .sections import Section, run_sections
 from .whole import ROOT
 
 HEADER: Final = """\
 Rankings. Sections in capitals are SIMULATED: what they say rests on the simulated judge. Human and
 model judgments, advisories, heights, processes and nodes are real."""
-
-Section = Callable[[], list[Row]]
 
 _SEEDS: Final = aims.Seeds()
 _SETTINGS: Final = judgments.Settings()
@@ -95,30 +90,8 @@ SECTIONS: Final[dict[str, Section]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the sections asked for; return 1 when a bar is missed."""
-    parser = argparse.ArgumentParser("python -m commedia.benchmarks.rankings", description=__doc__)
-    parser.add_argument("--only", help=f"some of {', '.join(SECTIONS)}, separated by commas")
-    chosen = parser.parse_args(arguments)
-    names = chosen.only.split(",") if chosen.only else list(SECTIONS)
-    if unknown := [name for name in names if name not in SECTIONS]:
-        parser.error(f"no section is called {', '.join(unknown)}")
-    os.environ["COMMEDIA_HOME"] = str(folder())  # no run of these is anybody's
-    warnings.simplefilter("ignore", UserWarning)  # degraded runs: they are counted here
-    sys.stdout.write(HEADER + "\n")
-    missed, start = 0, time.monotonic()
-    for name in names:
-        began = time.monotonic()
-        rows = SECTIONS[name]()
-        missed += sum(row.ok is False for row in rows)
-        title = f"{name}: {_title(SECTIONS[name])} ({time.monotonic() - began:.0f} s)"
-        sys.stdout.write(render(title, rows) + "\n")
-        sys.stdout.flush()
-    sys.stdout.write(f"\n{missed} bars missed, {time.monotonic() - start:.0f} s\n")
-    return int(missed > 0)
-
-
-def _title(section: Section) -> str:
-    told = section.func if isinstance(section, partial) else section
-    return (told.__doc__ or "").partition("\n")[0]
+    module = "commedia.benchmarks.rankings"
+    return run_sections(module, HEADER, SECTIONS, arguments, about=__doc__)
 
 
 if __name__ == "__main__":
