@@ -3,8 +3,11 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .likelihood import Floats, Ints
+
+Shorts = NDArray[np.int32]
 
 
 class Graph:
@@ -12,15 +15,14 @@ class Graph:
 
     def __init__(self, n: int, one: Ints, other: Ints) -> None:
         self.n, self.edges = n, len(one)
-        key = np.minimum(one, other) * n + np.maximum(one, other)
-        key, self._order = np.divmod(
-            np.sort(key * max(self.edges, 1) + np.arange(self.edges)), max(self.edges, 1)
-        )
-        self._starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]][: self.edges])
-        self.low, self.high = np.divmod(key[self._starts], n)
+        key, self._order = _sorted_keys(n, one, other)
+        self._starts = _short(np.flatnonzero(np.r_[True, key[1:] != key[:-1]][: self.edges]))
+        low, high = np.divmod(key[self._starts], n)
+        self.low, self.high = _short(low), _short(high)
+        del key, low, high
         rows = np.concatenate([self.low, self.high])
-        self._mirror = np.argsort(rows, kind="stable")
-        self._columns = np.concatenate([self.high, self.low])[self._mirror].astype(np.int32)
+        self._mirror = _short(np.argsort(rows, kind="stable"))
+        self._columns = np.concatenate([self.high, self.low])[self._mirror]
         self._ends = np.zeros(n + 1, np.int32)
         np.cumsum(np.bincount(rows, minlength=n), out=self._ends[1:])
         self._mirror %= max(len(self._starts), 1)
@@ -38,6 +40,24 @@ class Graph:
 
         parts = (merged[self._mirror], self._columns, self._ends)
         return csr_array(parts, shape=(self.n, self.n))
+
+
+def _sorted_keys(n: int, one: Ints, other: Ints) -> tuple[Ints, Shorts]:
+    """Return one number for each edge's two ends, sorted, and which edge that is."""
+    edges = max(len(one), 1)
+    key = np.minimum(one, other) * n
+    key += np.maximum(one, other)
+    key *= edges
+    key += np.arange(len(one))
+    key.sort()
+    order = _short(key % edges)
+    key //= edges
+    return key, order
+
+
+def _short(index: Ints) -> Shorts:
+    """Return *index* in half the memory: a graph of millions of edges is held a dozen times."""
+    return index.astype(np.int32)
 
 
 class Precision:

@@ -172,12 +172,15 @@ class ListLikelihood:
         share = self._stage / np.maximum(_suffix_sums(mass), 1e-300)
         slope = self._stage - mass * np.cumsum(share, 0)
         pull = mass * np.cumsum(share * share, 0)
-        weights = sharp * pull[self._upper] * mass[self._lower]
+        weights = pull[self._upper]  # the largest arrays of a fit: changed where they lie
+        weights *= sharp
+        weights *= mass[self._lower]
+        weights *= judge.keen**2
         seen = _suffix_sums(mass * self.place) * share
         seen_square = _suffix_sums(mass * self.place * self.place) * share
         return Terms(
             _scatter(self._item.ravel(), judge.keen * slope.ravel(), self._n),
-            judge.keen**2 * weights.ravel(),
+            weights.reshape(-1),
             float((slope * self.place).sum()),
             float((sharp * (seen_square - seen * seen)).sum()),
         )
