@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from .eval_delivery import deliver
-from .options import address_option, between, duration, not_blank, question, template
+from .options import (
+    between,
+    duration,
+    not_blank,
+    question,
+    quiet_option,
+    running_options,
+    template,
+)
 from .progress import ProgressView
 from .stdout import quiet_stdout
 
@@ -126,7 +134,6 @@ def _check(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     help="The judge, or FILE.py:FUNCTION; several make a panel. Default: sim:judge with "
     "--quality, else claude-haiku-5-5 if there is a key.",
 )
-@click.option("--base-url", metavar="URL", help="A server that speaks the Messages API.")
 @click.option(
     "--quality",
     metavar="NAME=NUMBER",
@@ -156,12 +163,6 @@ def _check(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     help="The predicted Kendall tau of the order of systems to stop at.",
 )
 @click.option(
-    "--budget",
-    multiple=True,
-    metavar="CAP",
-    help="What may be spent: 2usd, 500k (tokens), 300agents (calls), 30min. May be repeated.",
-)
-@click.option(
     "--timeout",
     default="60s",
     show_default=True,
@@ -175,28 +176,10 @@ def _check(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     show_default=True,
     help="How many commands run at once.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice.")
-@click.option(
-    "--runtime",
-    type=click.Choice(["ray", "inline"]),
-    default="ray",
-    show_default=True,
-    help="Actors on Ray, or all in this process.",
-)
-@address_option
-@click.option("--hosts", type=click.IntRange(min=1), help="Processes that play judges, at most.")
-@click.option(
-    "--in-flight",
-    type=click.IntRange(min=1),
-    default=64,
-    show_default=True,
-    help="How many calls a real model gets at once.",
-)
+@running_options
 @click.option("-o", "--output", metavar="PAGE.html", help="Write the whole evaluation as a page.")
 @click.option("--json", "as_json", is_flag=True, help="Print the evaluation as one object.")
-@click.option(
-    "-q", "--quiet", is_flag=True, help="No progress, and a summary only of what went wrong."
-)
+@quiet_option
 def evaluate(**options: Any) -> int:  # click hands the options over by name
     """Find out which of several systems does best on the rows of INPUT.
 

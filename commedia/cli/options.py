@@ -10,14 +10,51 @@ import click
 EXIT_CODES = {"completed": 0, "degraded": 3, "failed": 1, "paused": 75, "interrupted": 130}
 """The exit code of a run, by its status."""
 
-ADDRESS_HELP = "Join the Ray cluster there instead of starting one; it outlives the command."
-
 Callback = Callable[[click.Context, click.Parameter, float], float]
+Command = Callable[..., Any]
+
+address_option = click.option(
+    "--address",
+    metavar="HOST:PORT",
+    help="Join the Ray cluster there instead of starting one; it outlives the command.",
+)
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, help="No progress, and a summary only of what went wrong."
+)
+
+_RUNNING = (
+    click.option("--base-url", metavar="URL", help="A server that speaks the Messages API."),
+    click.option(
+        "--budget",
+        multiple=True,
+        metavar="CAP",
+        help="What may be spent: 2usd, 500k (tokens), 300agents (calls), 30min. May be repeated.",
+    ),
+    click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice."),
+    click.option(
+        "--runtime",
+        type=click.Choice(["ray", "inline"]),
+        default="ray",
+        show_default=True,
+        help="Actors on Ray, or all in this process: print and breakpoint() work there alone.",
+    ),
+    address_option,
+    click.option("--hosts", type=click.IntRange(min=1), help="Processes a role, at most."),
+    click.option(
+        "--in-flight",
+        type=click.IntRange(min=1),
+        default=64,
+        show_default=True,
+        help="How many calls a real model gets at once.",
+    ),
+)
 
 
-def address_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give *command* the option `--address`."""
-    return click.option("--address", metavar="HOST:PORT", help=ADDRESS_HELP)(command)
+def running_options(command: Command) -> Command:
+    """Give *command* the options of all that runs: what it may spend, where, on which server."""
+    for option in reversed(_RUNNING):
+        command = option(command)
+    return command
 
 
 def between(low: float, high: float) -> Callback:

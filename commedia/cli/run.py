@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from .delivery import deliver_run
-from .options import address_option, duration, print_json
+from .options import duration, print_json, quiet_option, running_options
 from .progress import ProgressView
 from .stdout import quiet_stdout
 
@@ -71,34 +71,10 @@ class RunOptions:
     help="Who plays the agents: a Claude model, sim:haiku|sonnet|opus, any name with --base-url, "
     "or FILE.py:FUNCTION. Default: claude-haiku-5-5 if there is a key.",
 )
-@click.option("--base-url", metavar="URL", help="A server that speaks the Messages API.")
-@click.option(
-    "--budget",
-    multiple=True,
-    metavar="CAP",
-    help="What may be spent: 2usd, 500k (tokens), 300agents, 30min. May be repeated.",
-)
-@click.option(
-    "--runtime",
-    type=click.Choice(["ray", "inline"]),
-    default="ray",
-    show_default=True,
-    help="Actors on Ray, or all in this process: print and breakpoint() work there alone; what a "
-    "workflow tells run.log is shown on both.",
-)
-@address_option
-@click.option("--hosts", type=click.IntRange(min=1), help="Processes a role, at most.")
+@running_options
 @click.option(
     "--slots", type=click.IntRange(min=1), help="Simulated agents that act at once, at most."
 )
-@click.option(
-    "--in-flight",
-    type=click.IntRange(min=1),
-    default=64,
-    show_default=True,
-    help="How many calls a real model gets at once.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice.")
 @click.option(
     "--world",
     metavar="FILE",
@@ -127,9 +103,7 @@ class RunOptions:
     is_flag=True,
     help="Print value and account as one object; what the workflow prints goes to standard error.",
 )
-@click.option(
-    "-q", "--quiet", is_flag=True, help="No progress, and a summary only of what went wrong."
-)
+@quiet_option
 @click.argument("target", metavar="FILE.py[:NAME]|NAME", required=False)
 @click.argument("rest", metavar="[--param value ...]", nargs=-1, type=click.UNPROCESSED)
 def run(target: str | None, rest: tuple[str, ...], wants_list: bool, **options: Any) -> int:

@@ -8,12 +8,13 @@ import click
 
 from .options import (
     EXIT_CODES,
-    address_option,
     between,
     focus,
     not_blank,
     print_json,
     question,
+    quiet_option,
+    running_options,
     template,
 )
 from .progress import ProgressView
@@ -106,7 +107,6 @@ class SortOptions:
     help="The judge, or FILE.py:FUNCTION; several make a panel. Default: sim:judge with --truth, "
     "else claude-haiku-5-5 if there is a key.",
 )
-@click.option("--base-url", metavar="URL", help="A server that speaks the Messages API.")
 @click.option(
     "--accuracy",
     type=float,
@@ -160,29 +160,7 @@ class SortOptions:
 @click.option(
     "--reasons", is_flag=True, help="Have judges say why, in a sentence; show RUN --item ID tells."
 )
-@click.option(
-    "--budget",
-    multiple=True,
-    metavar="CAP",
-    help="What may be spent: 2usd, 500k (tokens), 300agents (calls), 30min. May be repeated.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice.")
-@click.option(
-    "--runtime",
-    type=click.Choice(["ray", "inline"]),
-    default="ray",
-    show_default=True,
-    help="Actors on Ray, or all in this process.",
-)
-@address_option
-@click.option("--hosts", type=click.IntRange(min=1), help="Processes that play judges, at most.")
-@click.option(
-    "--in-flight",
-    type=click.IntRange(min=1),
-    default=64,
-    show_default=True,
-    help="How many calls a real model gets at once.",
-)
+@running_options
 @click.option("--batch-rows", type=click.IntRange(min=1), hidden=True)
 @click.option(
     "-o",
@@ -191,9 +169,7 @@ class SortOptions:
     help="Write the ranking there (.csv, .jsonl, .parquet). Default: a table, or CSV in a pipe.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the account of the run as one object.")
-@click.option(
-    "-q", "--quiet", is_flag=True, help="No progress, and a summary only of what went wrong."
-)
+@quiet_option
 def sort(**options: Any) -> int:  # click hands the options over by name
     """Sort the rows of INPUT (a .csv, .jsonl or .parquet file, or - for lines) by a quality.
 
