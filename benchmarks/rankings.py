@@ -5,6 +5,7 @@ Exits 1 when a bar is missed. Another part is a function that returns rows; `SEC
 
 import subprocess
 import sys
+import textwrap
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
@@ -71,7 +72,7 @@ def refused() -> list[Row]:
         Row("stopped by", str(result.stopped), "= judge", result.stopped == "judge"),
         Row("its flips are named", str(len(flips)), "= 1", len(flips) == 1),
         Row("calls until then", f"{result.calls:,}"),
-        *(Row(note, "") for note in flips),
+        *(Row(line, "") for note in flips for line in textwrap.wrap(note, 80)),
     ]
 
 
