@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .account import causes_in_words
-from .actors.answers import SILENT_CALLS
 from .actors.bracket import Stopped
 from .actors.models.prices import PRICED_AS, price_of
+from .call_notes import call_notes
 from .eval_commands import Made
 from .eval_result import (
     LEADERBOARD_FILE,
@@ -220,7 +219,7 @@ def _notes(
             "the score is the mean over the criteria by their weights, each in units of its own "
             "scale; the columns of the criteria are logits"
         )
-    return notes + ([] if finished is None else _run_notes(finished))
+    return notes + ([] if finished is None else call_notes(finished))
 
 
 def _favour_notes(job: EvalJob, found: Evaluated) -> list[str]:
@@ -230,7 +229,7 @@ def _favour_notes(job: EvalJob, found: Evaluated) -> list[str]:
         if each.effect is None:
             notes.append(
                 f"judge {judge} judged {system}, which its own model made; whether it favours that "
-                "cannot be told without the verdicts of others (--panel MODEL)"
+                "cannot be told without the verdicts of others (give several --model)"
             )
             continue
         word = "favours" if each.low > 0 else "is hard on" if each.high < 0 else "may favour"
@@ -256,32 +255,6 @@ def _output_notes(job: EvalJob, made: Sequence[Sequence[Made]]) -> list[str]:
         f"outputs are missing of {'; '.join(told[:_MOST_NAMED])}{more}; that is no loss to a "
         "system, which is judged by the others alone"
     ]
-
-
-def _run_notes(finished: Finished) -> list[str]:
-    tally, notes = finished.tally, []
-    if tally.broken or tally.causes:
-        words = causes_in_words(tally.causes) or causes_in_words({tally.broken or "": 1})
-        notes.append(f"answers are missing because: {words}")
-    if tally.unknown:
-        notes.append(f"{tally.unknown} attempts may have been charged in vain; they count in full")
-    if tally.reused:
-        notes.append(
-            f"{counted(tally.reused, 'answer')} of an earlier life of the run used again; asked "
-            f"now: {counted(tally.asked, 'call')}"
-        )
-    if tally.unsettled:
-        notes.append(
-            f"{counted(len(tally.unsettled), 'call')} in flight when the run fell may have been "
-            "charged, count in full, and were asked again"
-        )
-    if tally.overruns:
-        notes.append(f"the server charged {tally.overruns} calls more than they can have taken")
-    if finished.halted == "silence":
-        notes.append(f"{SILENT_CALLS} calls in a row had no usable answer, so the run was ended")
-    if tally.deaths:
-        notes.append(f"{len(tally.deaths)} times a process died and was started again")
-    return notes
 
 
 def _store(job: EvalJob, spec: RunSpec, *, is_simulated: bool | None = None) -> RunStore:

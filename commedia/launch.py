@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .account import CAUSES, causes_in_words
 from .actors.answers import ROOM
 from .actors.messages import ModelSpec
 from .actors.simulation.world import World
+from .call_notes import CAUSES, causes_in_words
 from .choice import NOBODY
 from .models import source_of
 from .patterns.loops import Loop

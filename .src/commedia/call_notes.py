@@ -1,0 +1,1 @@
+../../commedia/call_notes.py
