@@ -6,18 +6,21 @@ model takes a second a call, and none of this is seen; it decides how large a re
 """
 
 import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
 from .bare_ray import PROGRAM
 from .command import environment, folder
 from .nodes import Nodes, several
-from .rows import Row, at_least, at_most, render
+from .rows import Row, at_least, at_most
+from .sections import Section, run_sections
+
+HEADER: Final = """\
+The engine on Ray. Judges and agents are SIMULATED; processes, nodes and their deaths are real."""
 
 LOSING: Final = (sys.executable, "-m", "commedia.benchmarks.losing")
 ITEMS: Final = 400
@@ -133,29 +136,14 @@ def _lost(nodes: Nodes, word: str, number: int) -> tuple[dict[str, Any], list[fl
     ]
 
 
-SECTIONS: Final[tuple[Callable[[], list[Row]], ...]] = (
-    bulk_plane,
-    row_plane,
-    killed_host,
-    lost_nodes,
-)
+SECTIONS: Final[dict[str, Section]] = {
+    each.__name__: each for each in (bulk_plane, row_plane, killed_host, lost_nodes)
+}
 
 
-def sections() -> list[Row]:
-    """Return the rows of all sections."""
-    return [row for section in SECTIONS for row in section()]
-
-
-def main() -> int:
-    """Print all figures; return 1 when a bar is missed."""
-    os.environ["COMMEDIA_HOME"] = str(folder())  # no run of these is anybody's
-    missed = 0
-    for section in SECTIONS:
-        rows = section()
-        missed += sum(row.ok is False for row in rows)
-        sys.stdout.write(render(f"{section.__name__}: {section.__doc__}", rows) + "\n")
-        sys.stdout.flush()
-    return int(missed > 0)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the sections asked for; return 1 when a bar is missed."""
+    return run_sections("commedia.benchmarks.engine", HEADER, SECTIONS, arguments, about=__doc__)
 
 
 if __name__ == "__main__":

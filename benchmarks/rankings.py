@@ -84,7 +84,7 @@ SECTIONS: Final[dict[str, Section]] = {
     "leagues": leagues.leagues,
     "many": many.many,
     "many-on-ray": many.many_on_ray,
-    **{section.__name__: section for section in engine.SECTIONS},
+    **engine.SECTIONS,
     "refused": refused,
 }
 

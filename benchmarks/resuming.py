@@ -5,11 +5,8 @@ and some by a Messages API server in another process, are killed at random momen
 compared with a run that nobody killed. Two are measured at once. Exits 1 when a bar is missed.
 """
 
-import argparse
-import os
 import random
 import sys
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -23,7 +20,10 @@ from .flows.fan import fan
 from .killing import Chain, killed, telling_apart
 from .players import IN_FLIGHT, Flow, Player, RuntimeKind, counting_model, playing
 from .resumable import Pair, one_of_each_player, pairs
-from .rows import Row, at_most, render
+from .rows import Row, at_most
+from .sections import Section, run_sections
+
+HEADER = "What a kill costs: the same result, and no finished call asked again."
 
 KILLS, LINKS = 20, 10
 """So many kills of the driver inline, in chains of so many in one run."""
@@ -225,8 +225,6 @@ def _all(chains: list[Chain]) -> str:
     return f"{len(chains)} of {len(chains)}"
 
 
-Section = Callable[[], list[Row]]
-
 SECTIONS: dict[str, Section] = {
     "kills": kills,
     "ray": kills_on_ray,
@@ -239,23 +237,7 @@ SECTIONS: dict[str, Section] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the sections asked for; return 1 when a bar is missed."""
-    parser = argparse.ArgumentParser("python -m commedia.benchmarks.resuming", description=__doc__)
-    parser.add_argument("--only", help=f"some of {', '.join(SECTIONS)}, separated by commas")
-    chosen = parser.parse_args(arguments)
-    names = chosen.only.split(",") if chosen.only else list(SECTIONS)
-    if unknown := [name for name in names if name not in SECTIONS]:
-        parser.error(f"no section is called {', '.join(unknown)}")
-    os.environ["COMMEDIA_HOME"] = str(folder())  # no run of these is anybody's
-    warnings.simplefilter("ignore", UserWarning)  # degraded runs: they are counted here
-    missed = 0
-    for name in names:
-        began = time.monotonic()
-        rows = SECTIONS[name]()
-        missed += sum(row.ok is False for row in rows)
-        title = (SECTIONS[name].__doc__ or "").partition("\n")[0]
-        sys.stdout.write(render(f"{name}: {title} ({time.monotonic() - began:.0f} s)", rows) + "\n")
-        sys.stdout.flush()
-    return int(missed > 0)
+    return run_sections("commedia.benchmarks.resuming", HEADER, SECTIONS, arguments, about=__doc__)
 
 
 if __name__ == "__main__":

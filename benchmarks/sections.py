@@ -6,7 +6,13 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from .command import folder
 from .rows import Row, render
@@ -28,6 +34,7 @@ def run_sections(
     """
     parser = argparse.ArgumentParser(f"python -m {module}", description=about)
     parser.add_argument("--only", help=f"some of {', '.join(sections)}, separated by commas")
+    parser.add_argument("-o", dest="output", type=Path, help="write the rows to this Parquet file")
     chosen = parser.parse_args(arguments)
     names = chosen.only.split(",") if chosen.only else list(sections)
     if unknown := [name for name in names if name not in sections]:
@@ -35,16 +42,30 @@ def run_sections(
     os.environ["COMMEDIA_HOME"] = str(folder())  # no run of these is anybody's
     warnings.simplefilter("ignore", UserWarning)  # degraded runs: they are counted here
     sys.stdout.write(header + "\n")
-    missed, start = 0, time.monotonic()
+    found: dict[str, list[Row]] = {}
+    start = time.monotonic()
     for name in names:
         began = time.monotonic()
-        rows = sections[name]()
-        missed += sum(row.ok is False for row in rows)
+        rows = found[name] = sections[name]()
         title = f"{name}: {_title(sections[name])} ({time.monotonic() - began:.0f} s)"
         sys.stdout.write(render(title, rows) + "\n")
         sys.stdout.flush()
+    if chosen.output:
+        write(found, chosen.output)
+    missed = sum(row.ok is False for rows in found.values() for row in rows)
     sys.stdout.write(f"\n{missed} bars missed, {time.monotonic() - start:.0f} s\n")
     return int(missed > 0)
+
+
+def write(found: Mapping[str, Sequence[Row]], path: Path) -> None:
+    """Write the rows that were *found* as Parquet: section, name, value, bar, ok."""
+    lines = [{"section": name, **asdict(row)} for name, rows in found.items() for row in rows]
+    pq.write_table(pa.Table.from_pylist(lines, _SCHEMA), path)
+
+
+_SCHEMA: Final = pa.schema(
+    [*((name, pa.string()) for name in ("section", "name", "value", "bar")), ("ok", pa.bool_())]
+)
 
 
 def _title(section: Section) -> str:
