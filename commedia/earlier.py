@@ -13,7 +13,7 @@ from .actors.questions import Question
 from .actors.tables import OUTCOMES, concat
 from .inputs import Prepared
 from .rubrics import Rubric
-from .supervisor.store import find_run
+from .supervisor.store import RunRecord, find_run
 
 STRANGER = 1000
 """Judges that are not asked any more are numbered from here."""
@@ -26,8 +26,9 @@ def outcomes_of(
 
     A row is the same if its id and its text are. Of a list the rows that are left count, if two
     are; a pair counts if both are there. Answers of *judges* count as theirs, others as those of
-    other judges. Schema OUTCOMES. Raises UsageError where *run* is no sort by the same quality, or
-    where it shares no row with the table.
+    other judges. What *run* itself went on from counts too, as far as it is still kept. Schema
+    OUTCOMES. Raises UsageError where *run* is no sort by the same quality, or where it shares no
+    row with the table.
     """
     record = find_run(run)
     name = record.path.name
@@ -45,8 +46,11 @@ def outcomes_of(
         (id, _hash(text)): row
         for row, (id, text) in enumerate(zip(prepared.ids, prepared.texts, strict=True))
     }
+    numbers = {judge: number for number, judge in enumerate(judges)}
     found = [
-        _outcomes(file, rows, judges) for file in sorted(record.path.glob("matches/*.parquet"))
+        _outcomes(file, rows, numbers)
+        for folder in _lineage(record)
+        for file in sorted(folder.glob("matches/*.parquet"))
     ]
     outcomes = concat([each for each in found if each.num_rows], OUTCOMES)
     if not outcomes.num_rows:
@@ -57,12 +61,26 @@ def outcomes_of(
     return outcomes
 
 
+def _lineage(record: RunRecord) -> list[Path]:
+    """Return the folders of a run and of all that it went on from, the oldest first."""
+    folders = [record.path]
+    while before := record.data.get("since"):
+        try:
+            record = find_run(str(before))
+        except UsageError:  # it was cleared away; what came after it counts still
+            break
+        if record.path in folders:
+            break
+        folders.insert(0, record.path)
+    return folders
+
+
 def _outcomes(
-    file: Path, rows: dict[tuple[str, str], int], judges: Sequence[str]
+    file: Path, rows: dict[tuple[str, str], int], numbers: dict[str, int]
 ) -> pa.RecordBatch:
+    """Return what *file* says of *rows*; a judge that has no number yet gets one of a stranger."""
     names = ["ids", "text_hashes", "question", "judge", "status", "grade", "order"]
     kept: list[dict[str, Any]] = []
-    strangers: dict[str, int] = {}
     for match in pq.read_table(file, columns=names).to_pylist():
         if match["status"] != "ok":
             continue
@@ -75,12 +93,7 @@ def _outcomes(
         left = [known[id] for id in match["ids"] if id in known]
         if len(left) < 2 or question.kind == "score":
             continue
-        judge = match["judge"]
-        number = (
-            list(judges).index(judge)
-            if judge in judges
-            else strangers.setdefault(judge, STRANGER + len(strangers))
-        )
+        number = numbers.setdefault(match["judge"], STRANGER + len(numbers))
         order = match["order"]
         kept.append(
             {

@@ -59,6 +59,6 @@ async def perform_rank(
             fail_account(job, spec, str(error) or type(error).__name__)
             raise
         result = close_account(job, spec, finished, time.monotonic() - began)
-        if result.judge is not None:
+        if result.judge is not None and result.stopped != "judge" and not job.aim.keeps_judge:
             keep_traits(job.model, job.rubric, job.prepared.texts, result.judge)
         return result

@@ -26,7 +26,7 @@ _ENDINGS = {
     "budget": "the budget allows no more calls",
     "saturation": "more calls taught nothing more",
     "data": "there was nothing more to learn",
-    "judge": "the judge was refused after the pilot",
+    "judge": "the judge is not to be believed, its answers do not depend on the texts",
 }
 _ROUNDED = ("rank_low", "rank_high")
 _HTML_ROWS = 20
@@ -183,7 +183,7 @@ def _price(result: RankResult) -> str:
     else:
         like = f" (priced as {result.priced_as})" if result.priced_as else ""
         money = f"${result.cost_usd:,.4f}{like}"
-    asked = f"of {result.ask}" if result.judge is None else f"(pilot, then {result.ask})"
+    asked = f"of {result.ask}" if result.judge is None else f"({result.ask} in the end)"
     return (
         f"{counted(result.calls, 'call')} {asked} in {counted(result.rounds, 'round')}, "
         f"{counted(result.tokens, 'token')}, {money}, {result.wall_s:.1f} s; run {result.run_id}"

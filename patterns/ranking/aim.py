@@ -120,10 +120,10 @@ def _single(
 
 def _policy(n: int, aim: Aim, prices: Prices) -> Policy:
     if len(aim.judges) > 1:
-        return Panel(_question(aim), aim.judges, [1.0] * len(aim.judges))
+        return Panel(_question(aim), aim.judges, [1.0] * len(aim.judges), aim.keeps_judge)
     is_plain = aim.top is not None or len(aim.weights) > 1 or aim.earlier is not None
     if aim.ask != AUTO or is_plain:
-        return Always(_question(aim))
+        return Always(_question(aim), aim.keeps_judge)
     return Planner(n, prices, aim.traits, aim.keeps_judge)
 
 

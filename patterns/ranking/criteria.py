@@ -73,8 +73,9 @@ class CriteriaRanking:
                 part.record(rows)
         progress = [part.progress() for part in self._parts]
         self._answered = sum(each.answered for each in progress)
-        if all(each.stopped == "data" for each in progress):
-            self._ended = "data"
+        ends = {each.stopped for each in progress}
+        if ends <= {"data", "judge"}:
+            self._ended = "judge" if "judge" in ends else "data"
         items, mean, variance, sample = self._sum()
         tau = expected_tau(mean, variance, sample) if len(items) > 1 else 1.0
         earlier = [point for point in self._history if point.asked < self._asked]

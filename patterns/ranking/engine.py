@@ -15,14 +15,7 @@ from .audit import Honesty, Swaps, in_pilot
 from .economics import Traits, worth
 from .evidence import Evidence
 from .graph import Graph, Precision
-from .likelihood import (
-    Floats,
-    Ints,
-    Key,
-    Likelihood,
-    ListLikelihood,
-    PairLikelihood,
-)
+from .likelihood import Floats, Ints
 from .log import Log
 from .matches import Matches, dealt
 from .objective import Objective, View, WholeOrder
@@ -173,6 +166,8 @@ class PosteriorRanking:
         low, high, first = self._ranks(items)
         score = self._now.mean[items]
         best = np.argsort(-score, kind="stable")
+        rank = np.argsort(best) + 1.0  # an interval holds the rank that is given, too
+        low, high = np.minimum(low, rank), np.maximum(high, rank)
         columns = (items, score, low, high, self._log.answered[items], first)
         arrays = [
             pa.array(column[best], field.type)
@@ -248,7 +243,20 @@ class PosteriorRanking:
             return self._ended or "data"
         if self._plan.budget is not None and self._asked >= self._plan.budget:
             return "budget"
-        return decide(self._plan, self._history, round(self._units))
+        stopped = decide(self._plan, self._history, round(self._units))
+        if not self._asked and self._log.parts and self._has_strangers():
+            return None  # a new row is not placed without a question
+        is_over = stopped in ("target", "saturation") and not self._policy.keeps
+        return "judge" if is_over and self._is_in_vain() else stopped
+
+    def _has_strangers(self) -> bool:
+        """Whether there is an item of which earlier outcomes say nothing."""
+        return bool((self._log.present & (self._log.answered == 0)).any())
+
+    def _is_in_vain(self) -> bool:
+        """Whether so many answers tell no order, so that the judge is not to be believed."""
+        is_weak = self._n > 1 and self._now.tau < WEAK and self._knows_nothing()
+        return is_weak and len(self._log) >= ENOUGH
 
     def _forecast(self) -> int | None:
         plan = self._plan
@@ -267,8 +275,10 @@ class PosteriorRanking:
             notes += self._policy.notes(self._known())
         if stopped and self._asked and not len(self._log):
             notes.append("not one answer could be used")
+        elif stopped and self._is_in_vain():
+            notes.append(NO_INFORMATION)
         elif stopped and self._n > 1 and self._now.tau < WEAK and self._knows_nothing():
-            notes.append(NO_INFORMATION if len(self._log) >= ENOUGH else TOO_FEW)
+            notes.append(TOO_FEW)
         return tuple(notes)
 
     def _knows_nothing(self) -> bool:
@@ -284,7 +294,7 @@ class PosteriorRanking:
             return
         if self._policy.audits:
             self._honesty = self._honesty.renewed(self._log, self._n, self._random("audit"))
-        evidence = Evidence(self._parts())
+        evidence = Evidence(self._log.likelihoods(by_winner=self._honesty.is_in_doubt))
         graph = Graph(self._n, *evidence.edges())
         self._now, self._precision = fit(
             evidence, graph, self._start, self._random("draws"), self._log.present
@@ -308,18 +318,6 @@ class PosteriorRanking:
         now = self._now
         counts = {key: len(records) for key, records in self._log.parts.items()}
         return Known(now.judges, now.signal, self._swaps, self._honesty, counts)
-
-    def _parts(self) -> dict[Key, Likelihood]:
-        present = self._log.present
-        found: dict[Key, Likelihood] = {}
-        for key, records in self._log.parts.items():
-            if key[1] == "list":
-                found[key] = ListLikelihood(self._n, *records.lists(present))
-            else:
-                first, second, grade = records.pairs(present)
-                grade = np.sign(grade) if self._honesty.is_in_doubt else grade
-                found[key] = PairLikelihood(self._n, first, second, grade)
-        return found
 
     def _left(self, limit: int | None) -> int:
         """Return how many matches may be handed out."""

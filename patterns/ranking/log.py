@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...actors.questions import Question
-from .likelihood import Bools, Floats, Ints, Key
+from .likelihood import Bools, Floats, Ints, Key, Likelihood, ListLikelihood, PairLikelihood
 from .schedule import places
 
 T = TypeVar("T", np.int64, np.float64)
@@ -42,6 +42,20 @@ class Log:
             key = number, Question.parse(words[code]).kind
             rows = outcomes.filter(pa.array(ok & (judge == number) & (codes == code)))
             self.parts.setdefault(key, Records()).add(rows)
+
+    def likelihoods(self, *, by_winner: bool) -> dict[Key, Likelihood]:
+        """Return what the outcomes of each key say of the items that are present.
+
+        *by_winner* where grades are not to be believed: of each pair only who won counts.
+        """
+        n, found = len(self.present), dict[Key, Likelihood]()
+        for key, records in self.parts.items():
+            if key[1] == "list":
+                found[key] = ListLikelihood(n, *records.lists(self.present))
+                continue
+            first, second, grade = records.pairs(self.present)
+            found[key] = PairLikelihood(n, first, second, np.sign(grade) if by_winner else grade)
+        return found
 
     def exclude(self, item: int) -> None:
         """Forget *item*: it is absent from now on, in what was answered as well."""

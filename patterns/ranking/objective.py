@@ -9,7 +9,7 @@ import numpy as np
 
 from ...actors.questions import Question
 from .graph import Precision
-from .likelihood import Floats, Ints
+from .likelihood import Bools, Floats, Ints
 from .posterior import Estimate, draw, rank_draws
 from .schedule import (
     Ledger,
@@ -29,6 +29,9 @@ NEED: Final = 2.0
 
 UNKNOWN: Final = 0.98
 """Variances are compared with that of the items of which least is known."""
+
+FAR_MORE: Final = 4.0
+"""An item with so many times the variance of these is not passed over for being rare."""
 
 LEAST_NEED: Final = 0.05
 LEAST_FOCUS: Final = 0.2
@@ -100,7 +103,7 @@ class WholeOrder:
         items, wanted = view.items, self._wanted(view)
         share = 1.0 if wanted is None else float(np.mean(wanted))
         most = 3 + int(2 * max(question.size, 2) * count / max(share * len(items), 1.0))
-        orders = self._orders(view, wanted, most)
+        orders = self._orders(view, wanted, most, least=min(max(question.size, 2), len(items)))
         if question.kind == "list":
             size = min(question.size, len(items))
             return match_lists(orders, size, view.ledger, count, view.rng)
@@ -111,15 +114,21 @@ class WholeOrder:
         more = match_strangers(best, view.ledger, count - len(near), view.rng)
         return np.concatenate([near, more])
 
-    def _orders(self, view: View, wanted: Floats | None, count: int) -> Iterator[Ints]:
-        """Sample *count* orders of the items, best first, from a narrowed posterior."""
+    def _orders(
+        self, view: View, wanted: Floats | None, count: int, *, least: int
+    ) -> Iterator[Ints]:
+        """Sample *count* orders of the items, best first, from a narrowed posterior.
+
+        Of items that are *wanted* less some are left out, but *least* are always there.
+        """
         now, items, rng = view.now, view.items, view.rng
         deviation = BOLDNESS * np.sqrt(now.variance[items])
         for _ in range(count):
             noise = deviation * rng.standard_normal(len(items))
             order = np.argsort(-(now.mean[items] + noise))
             if wanted is not None:
-                order = order[rng.random(len(order)) < wanted[order]]
+                luck = rng.random(len(order)) / wanted[order]
+                order = order[_kept(luck, least, rng)]
             yield items[order]
 
     def _wanted(self, view: View) -> Floats | None:
@@ -127,7 +136,8 @@ class WholeOrder:
         now, items, wanted = view.now, view.items, np.ones(len(view.items))
         if self.is_uneven:
             variance = now.variance[items]
-            need = (variance / np.quantile(variance, UNKNOWN)) ** NEED
+            unknown = max(np.quantile(variance, UNKNOWN), variance.max() / FAR_MORE)
+            need = (variance / unknown) ** NEED
             wanted *= np.clip(need, LEAST_NEED, 1.0)
         if self.focus is not None and view.precision is not None:
             chance = top_chances(view, max(1, round(self.focus * len(items))))
@@ -179,6 +189,18 @@ class Best:
         alive = np.sort(doubtful[min(dead, len(doubtful) - max(size, 2 * self.k)) :])
         orders = (view.items[alive[np.argsort(-each[alive])]] for each in _bolder(sample, count))
         return match_windows(orders, self.k, size, view.ledger, count, view.rng)
+
+
+def _kept(luck: Floats, least: int, rng: np.random.Generator) -> Bools:
+    """Return which places of an order are kept: where *luck* is below 1, and, where these are fewer
+    than *least*, their neighbours, who tell most about them."""
+    kept = luck < 1.0
+    if np.count_nonzero(kept) >= least:
+        return np.asarray(kept)
+    kept[np.argmin(luck)] = True
+    away = np.abs(np.arange(len(kept))[:, None] - np.flatnonzero(kept)).min(1)
+    kept[np.argsort(away + rng.random(len(kept)))[:least]] = True
+    return np.asarray(kept)
 
 
 def top_chances(view: View, k: int) -> Floats:

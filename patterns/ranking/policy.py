@@ -82,6 +82,9 @@ class Policy(Protocol):
     audits: bool
     """Whether it wants to know if grades follow the strength of the preference."""
 
+    keeps: bool
+    """Whether a judge that tells nothing is to be asked, and believed, all the same."""
+
     def steps(self, known: Known) -> list[Step]:
         """Return the parts of the next round; none where the judge is not worth asking."""
         ...
@@ -96,6 +99,7 @@ class Always:
     """Asks one question of one judge."""
 
     main: Question
+    keeps: bool = False
     audits: bool = False
 
     def steps(self, known: Known) -> list[Step]:
@@ -117,6 +121,7 @@ class Panel:
     main: Question
     names: Sequence[str]
     prices: Sequence[float]
+    keeps: bool = False
     is_probed: bool = False
     shares: tuple[float, ...] = ()
     audits: bool = False

@@ -56,6 +56,26 @@ def test_rows_that_are_known_are_not_asked_about_again_and_rows_that_left_are_dr
     assert (grown.truth or {})["tau_b"] > 0.85  # type: ignore[operator]
 
 
+def test_a_table_that_grows_every_day_is_paid_for_once() -> None:
+    first = ranked(table(300), ask="list:10")
+    second = ranked(table(330), ask="list:10", since=first.run_id)
+    third = ranked(table(360), ask="list:10", since=second.run_id)
+
+    assert third.calls < 0.5 * first.calls
+    assert (third.truth or {})["tau_b"] > 0.85  # type: ignore[operator]
+
+
+def test_one_new_row_is_asked_about() -> None:
+    first = ranked(table(100), ask="list:10")
+    grown = ranked(table(101), ask="list:10", since=first.run_id)
+
+    asked = dict(
+        zip(*(grown.table.column(n).to_pylist() for n in ("id", "comparisons")), strict=True)
+    )
+    assert asked["B100"] > 0
+    assert grown.calls < 0.2 * first.calls
+
+
 def test_a_run_by_another_quality_or_about_other_rows_says_nothing() -> None:
     first = ranked(table(40), ask="list:5")
 
@@ -88,7 +108,7 @@ def test_a_pilot_tells_what_it_found_and_its_calls_count() -> None:
 
     assert result.judge is not None
     assert {"list_noise", "tie", "much", "is_graded", "flips"} <= result.judge.keys()
-    assert any("(pilot, then list:10)" in line for line in result.lines())
+    assert any("(list:10 in the end)" in line for line in result.lines())
     assert result.status == "completed"
 
 

@@ -14,9 +14,10 @@ from commedia.actors.questions import Question
 from commedia.actors.simulation.judge import REFERENCE, Bench
 from commedia.actors.simulation.keyed import text_keys
 from commedia.actors.tables import MATCHES, OUTCOMES, STANDING
-from commedia.benchmarks.cases import Case, mean, run_case
+from commedia.benchmarks.cases import Case, judge_of, mean, run_case, world_of
 from commedia.benchmarks.trial import Answer, judged, play
 from commedia.patterns.ranking import PosteriorRanking, score_against
+from commedia.patterns.ranking.policy import Always
 
 QUESTIONS = ["pair", "graded", "list:5"]
 
@@ -150,8 +151,18 @@ def test_a_judge_that_does_not_judge_is_found_out(question: str, habit: str) -> 
 
     assert trial.predicted < 0.3
     assert trial.width >= 0.8 * 1000
-    assert trial.stopped == "saturation"
+    assert trial.stopped == "judge"
     assert trial.calls < 30_000
+
+
+def test_a_judge_that_does_not_judge_is_kept_where_that_is_wanted() -> None:
+    case = Case("list:10", habit="random")
+    truth, utility = (part[:200] for part in world_of(case, 0))
+    ranking = PosteriorRanking(200, policy=Always(Question.parse("list:10"), keeps=True))
+    trial = play(ranking, judge_of(case, utility, 0), truth)
+
+    assert trial.stopped == "saturation"
+    assert any("no information" in note for note in trial.notes)
 
 
 @pytest.mark.parametrize("text", ["pair", "graded", "list:10"])

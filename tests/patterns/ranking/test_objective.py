@@ -111,6 +111,45 @@ def test_focus_knows_the_top_better_than_the_rest() -> None:
     assert widths[1] < 0.8 * widths[0]
 
 
+@pytest.mark.parametrize("text", ["pair", "graded", "list:10"])
+@pytest.mark.parametrize("n", [3, 11, 12, 20, 40, 60])
+def test_a_focus_on_the_top_of_a_handful_ends_with_all_of_them(n: int, text: str) -> None:
+    case = Case(text)
+    truth, utility = (part[:n] for part in world_of(case, 1))
+    ranking = ranking_of(n, Aim(text, focus=0.1), PRICES)
+    trial = play(ranking, judge_of(case, utility, 1), truth)
+
+    assert trial.stopped is not None
+    assert sorted(ranking.standing().column("item").to_pylist()) == list(range(n))
+
+
+@pytest.mark.parametrize("text", ["graded", "list:10"])
+@pytest.mark.parametrize("new", range(1, 10))
+def test_every_new_row_is_asked_about_however_few_there_are(new: int, text: str) -> None:
+    case = Case(text)
+    truth, utility = (part[: 100 + new] for part in world_of(case, new))
+    answer = judge_of(case, utility, new)
+    question, objective = Question.parse(text), WholeOrder(is_uneven=True)
+    earlier = outcomes_until_the_end(PosteriorRanking(100, question), answer)
+    grown = PosteriorRanking(100 + new, question, earlier=earlier, objective=objective)
+    trial = play(grown, answer, truth)
+
+    assert trial.stopped is not None
+    assert grown.comparisons(np.arange(100, 100 + new)).min() > 0
+    assert trial.calls < 0.5 * earlier.num_rows
+
+
+def test_an_interval_holds_the_rank_that_is_given() -> None:
+    case = Case("list:10", habit="random")
+    truth, utility = (part[:60] for part in world_of(case, 0))
+    ranking = PosteriorRanking(60, LIST)
+    play(ranking, judge_of(case, utility, 0), truth)
+    low, high = (ranking.standing().column(n).to_numpy() for n in ("rank_low", "rank_high"))
+
+    rank = np.arange(1, 61)
+    assert ((low <= rank) & (rank <= high)).all()
+
+
 def test_several_criteria_make_a_weighted_sum_with_a_score_for_each() -> None:
     n, weights = 150, (0.75, 0.25)
     rng = np.random.default_rng(3)
