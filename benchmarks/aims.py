@@ -76,7 +76,7 @@ def top(seeds: Seeds) -> list[Row]:
 def grown(seeds: Seeds) -> list[Row]:
     """100 new rows among 1,000 that were ranked yesterday."""
     taus, shares = [], []
-    for seed in range(seeds.few):
+    for seed in range(seeds.many):
         truth, utility = world_of(Case("list:10"), seed)
         more = np.random.default_rng([seed, 77]).standard_normal(100)
         truth, utility = np.r_[truth, more], np.r_[utility, SCALE[0.85] * more]
@@ -100,12 +100,27 @@ def grown(seeds: Seeds) -> list[Row]:
 
 
 def panel(seeds: Seeds) -> list[Row]:
-    """Three judges with tastes of their own, one of them broken by position."""
-    broken = replace(REFERENCE, name="c", taste=0.3, list_slope=6.0, list_scale=4.0)
-    profiles = [replace(REFERENCE, name=name, taste=0.3) for name in "ab"] + [broken]
+    """Three judges, one of them broken by position; and such that have tastes of their own."""
+    rows = []
+    for title, taste in (("reference judges", 0.0), ("with tastes of their own", 0.3)):
+        alone, together = _panel(taste, seeds.many)
+        best = max(mean(trials, "tau") for trials in alone)
+        rows += [
+            Row(f"{title}: judge {name} alone: tau", f"{mean(trials, 'tau'):.4f}")
+            for name, trials in zip("abc", alone, strict=True)
+        ]
+        found = mean(together, "tau")
+        rows.append(at_least(f"{title}: panel, same tokens: tau", found, best))
+    return rows
+
+
+def _panel(taste: float, seeds: int) -> tuple[list[list[Trial]], list[Trial]]:
+    """Return the trials of each judge alone, and of all together, with the tokens of one sort."""
+    broken = replace(REFERENCE, name="c", taste=taste, list_slope=6.0, list_scale=4.0)
+    profiles = [replace(REFERENCE, name=name, taste=taste) for name in "ab"] + [broken]
     alone: list[list[Trial]] = [[], [], []]
     together = []
-    for seed in range(seeds.few):
+    for seed in range(seeds):
         truth, utility = world_of(Case("list:10"), seed)
         judges = [judge_of(Case("list:10", each), utility, seed) for each in profiles]
         budget = play(PosteriorRanking(ITEMS, LIST, seed=seed), judges[0], truth).tokens
@@ -115,12 +130,7 @@ def panel(seeds: Seeds) -> list[Row]:
         policy = Panel(LIST, "abc", [1.0] * 3)
         ranking = PosteriorRanking(ITEMS, policy=policy, seed=seed, target=0.99)
         together.append(play(ranking, judges, truth, most_tokens=budget))
-    best = max(mean(trials, "tau") for trials in alone)
-    rows = [
-        Row(f"judge {name} alone: tau", f"{mean(trials, 'tau'):.4f}")
-        for name, trials in zip("abc", alone, strict=True)
-    ]
-    return [*rows, at_least("panel, same tokens: tau", mean(together, "tau"), best)]
+    return alone, together
 
 
 def _planned(profile: JudgeProfile, seeds: int) -> list[Trial]:

@@ -44,7 +44,7 @@ FIRST_OF_NEW: Final = 12.0
 AFTER_PILOT: Final = 0.002
 """Where a pilot told of some items beforehand, predicted tau is so optimistic (simulated)."""
 
-TWICE_STOPPED: Final = 0.003
+TWICE_STOPPED: Final = 0.0018
 """The earlier outcomes ended when they looked good enough; to stop on them again is so optimistic
 (measured, simulated)."""
 

@@ -32,8 +32,10 @@ STAYS: Final = 0.93
 SURPRISE: Final = 0.3
 """How far the logarithm of lists' noise may well be from what is assumed."""
 
-PROBE: Final = 20
-"""Calls of each judge of a panel before any is preferred."""
+PROBE: Final = 12
+PROBE_ITEMS: Final = 100
+"""Calls of each judge of a panel before any is preferred, and of how many items: only where lists
+share items is it seen who contradicts the others."""
 
 WORST: Final = 0.25
 """A judge that tells less than this share of the best one, for its price, is not asked again."""
@@ -131,7 +133,7 @@ class Panel:
         if not self.is_probed:
             self.is_probed = True
             even = (1.0,) * len(self.names)
-            return [Step(self.main, even, calls=PROBE * len(self.names))]
+            return [Step(self.main, even, calls=PROBE * len(self.names), among=PROBE_ITEMS)]
         self.shares = self._shares(known)
         return [Step(self.main, self.shares)]
 

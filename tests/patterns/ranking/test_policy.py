@@ -115,5 +115,5 @@ def test_a_panel_asks_those_who_see_and_beats_the_best_of_them() -> None:
     together = play(ranking, judges, truth, most_tokens=alone.tokens)
 
     assert panel.shares[2] == 0.0
-    assert min(panel.shares[:2]) > 0.25
+    assert min(panel.shares[:2]) > 0.2
     assert together.tau >= alone.tau
