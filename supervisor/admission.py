@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from .budget import Amount, Ledger
+from .limits import Need, Throttle
 from .retry import UNUSABLE, Breaker
 
 
@@ -57,7 +58,7 @@ class Window:
 
 @dataclass(slots=True)
 class Desk:
-    """Admits requests within the budget, behind the breaker, after the waits that servers ask for.
+    """Admits requests within the budget, behind the breaker, as fast as the server allows.
 
     Near the cap a request waits for what is in flight; one that could not fit even then is
     refused. A settlement above its reserve closes the desk: bounds that do not hold protect nobody.
@@ -65,11 +66,12 @@ class Desk:
 
     ledger: Ledger
     breaker: Breaker = field(default_factory=Breaker)
-    opens_at: float = 0.0
     is_draining: bool = False
 
-    def admit(self, bound: Amount, *, now: float) -> Admitted | Wait | Refused:
-        """Decide on a request that takes at most *bound*."""
+    def admit(
+        self, bound: Amount, need: Need, throttle: Throttle, *, now: float
+    ) -> Admitted | Wait | Refused:
+        """Decide on a request that takes at most *bound*, and probably *need* of *throttle*."""
         if self.breaker.is_open:
             status = "skipped" if self.breaker.cause == UNUSABLE else "failed"
             return Refused(status, str(self.breaker.cause))
@@ -79,16 +81,15 @@ class Desk:
             return Refused("over_budget", "overrun")
         if not self.ledger.could_fit(bound):
             return Refused("over_budget", "budget")
-        if now < self.opens_at:
-            return Wait(self.opens_at - now)
+        if wait := throttle.wait_s(need, now=now):
+            return Wait(wait)
         reservation = self.ledger.reserve(bound)
-        return Wait() if reservation is None else Admitted(reservation)
+        if reservation is None:
+            return Wait()
+        throttle.sent(need)
+        return Admitted(reservation)
 
     @property
     def is_closed(self) -> bool:
         """Whether nothing will be admitted any more, whatever its size."""
         return self.breaker.is_open or self.is_draining
-
-    def hold(self, seconds: float, *, now: float) -> None:
-        """Admit nothing for *seconds*: a server asked for it."""
-        self.opens_at = max(self.opens_at, now + seconds)

@@ -15,10 +15,11 @@ from ..actors.models.wire import Attempt, Client, Request, Usage, most_tokens_in
 from .admission import Admitted, Desk, Refused, Wait, Window
 from .budget import NOTHING, Amount
 from .charges import Charges, Identity
+from .limits import Need, Throttle, class_of
 from .retry import Again, GiveUp, Patience, after_failure
 
 _DROPPED: Final = Attempt("dropped")
-_PUSHED_BACK: Final = frozenset({"timeout", "overloaded", "rate_limited"})
+_SLOW: Final = frozenset({"timeout", "overloaded", "rate_limited"})
 
 
 @dataclass(slots=True)
@@ -72,8 +73,12 @@ class Caller:
     tally: Tally = field(default_factory=Tally)
     patience: Patience = field(default_factory=Patience)
     bell: Bell = field(default_factory=Bell)
-    queue: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lanes: dict[str, "Lane"] = field(default_factory=dict)
     panel: Mapping[str, Price | None] = field(default_factory=dict)
+
+    def lane(self, row: Mapping[str, Any]) -> "Lane":
+        """Return the lane of the class of models that *row* is for."""
+        return self.lanes.setdefault(class_of(row["model"]), Lane())
 
     def price_of(self, row: Mapping[str, Any]) -> Price | None:
         """Return the price of the model that an agent's *row* names, or its judge of a panel; or
@@ -99,6 +104,14 @@ class Caller:
         return reply
 
 
+@dataclass(slots=True)
+class Lane:
+    """Requests to one class of models: first come, first to leave, as fast as its server allows."""
+
+    throttle: Throttle = field(default_factory=Throttle)
+    queue: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 def _is_single(row: Mapping[str, Any]) -> bool:
     """Whether a request is an agent's that was written by itself, and not one of a table."""
     return row.get("role") != "judge" and not (row.get("path") or "").endswith("[]")
@@ -114,6 +127,7 @@ class _Call:
         timeout_us = request.row.get("timeout_us")
         self._timeout_s = caller.timeout_s if timeout_us is None else timeout_us / 1e6
         self._price_known = caller.price_of(request.row)
+        self._lane = caller.lane(request.row)
         self._asked, self._reasks, self._unknowns = 0, 0, 0
         self._ends_at = float("inf")
         self._usage, self._cost, self._served = UNUSED, 0, ""
@@ -141,8 +155,9 @@ class _Call:
 
     async def _attempt(self) -> Attempt | Refused:
         room = self._caller.client.max_tokens(self._request.question)
-        bound = self._bound(room)
-        admitted = await self._admit(bound)
+        size = most_tokens_in(self._request)
+        bound, need = self._bound(size, room), self._lane.throttle.need(size, room)
+        admitted = await self._admit(bound, need)
         if isinstance(admitted, Refused):
             return admitted
         await self._intend(admitted.reservation, bound)
@@ -160,11 +175,22 @@ class _Call:
             )
         finally:
             self._settle(admitted.reservation, attempt)
-        self._caller.window.note(
-            took=(self._caller.clock.now() - now) / self._timeout_s,
-            is_pushed_back=attempt.outcome in _PUSHED_BACK,
-        )
+            self._learn(attempt, need, size, began=now)
         return attempt
+
+    def _learn(self, attempt: Attempt, need: Need, size: int, *, began: float) -> None:
+        """Have the lane and the window know how *attempt* went."""
+        now, throttle = self._caller.clock.now(), self._lane.throttle
+        throttle.settled(need, size, attempt.usage)
+        if attempt.limits is not None:
+            throttle.told(attempt.limits, now=now)
+        if attempt.outcome == "rate_limited":
+            throttle.pushed_back(now=now)
+        elif attempt.usage is not None:
+            throttle.answered(now=now)
+        self._caller.window.note(
+            took=(now - began) / self._timeout_s, is_pushed_back=attempt.outcome in _SLOW
+        )
 
     async def _intend(self, reservation: int, bound: Amount) -> None:
         """Have the journal know that an attempt is about to leave; unless it does, it does not."""
@@ -178,22 +204,24 @@ class _Call:
             raise
         self.attempts += 1
 
-    async def _admit(self, bound: Amount) -> Admitted | Refused:
+    async def _admit(self, bound: Amount, need: Need) -> Admitted | Refused:
         """Wait at the desk, behind who came before; the deadline does not run meanwhile."""
-        desk, clock, queue = self._caller.desk, self._caller.clock, self._caller.queue
+        desk, clock, lane = self._caller.desk, self._caller.clock, self._lane
         began = clock.now()
-        if not queue.locked():
-            decision = desk.admit(bound, now=began)
+        if not lane.queue.locked():
+            decision = desk.admit(bound, need, lane.throttle, now=began)
             if not isinstance(decision, Wait):
                 return decision
-        async with queue:
-            while isinstance(decision := desk.admit(bound, now=clock.now()), Wait):
+        async with lane.queue:
+            while isinstance(
+                decision := desk.admit(bound, need, lane.throttle, now=clock.now()), Wait
+            ):
                 await self._caller.bell.wait(decision.seconds, clock)
         self._ends_at += clock.now() - began
         return decision
 
-    def _bound(self, room: int) -> Amount:
-        tokens_in, price = most_tokens_in(self._request), self._price_known
+    def _bound(self, tokens_in: int, room: int) -> Amount:
+        price = self._price_known
         nanousd = 0
         if price is not None:
             nanousd = max(price.cost(tokens_in, room), price.cost(0, room, cache_write=tokens_in))
@@ -260,7 +288,7 @@ class _Call:
     async def _wait(self, decision: Again) -> None:
         clock, desk = self._caller.clock, self._caller.desk
         if decision.is_asked_for:
-            desk.hold(decision.after_s, now=clock.now())
+            self._lane.throttle.hold(decision.after_s, now=clock.now())
             return
         until = clock.now() + decision.after_s
         while (left := until - clock.now()) > 0 and not desk.is_closed:

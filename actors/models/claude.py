@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any, Final
 from ..answers import Asked, Typed, answer_schema, beginning
 from ..errors import RunFailedError
 from ..questions import Question
+from .form import Form, gone_on
 from .wire import (
     CALL_SPEC_HEADER,
     DECLARATION,
     Attempt,
-    Form,
     Request,
     body_of,
-    gone_on,
     most_tokens_out,
     read_error,
+    read_limits,
     read_message,
 )
 
@@ -122,14 +122,14 @@ class ClaudeClient:
             return {}
         return {CALL_SPEC_HEADER: base64.b64encode(request.spec.encode()).decode()}
 
-    async def _send(self, body: dict[str, Any], headers: dict[str, str]) -> Attempt:
+    async def _send(self, body: dict[str, Any], extra: dict[str, str]) -> Attempt:
         import anthropic
         import httpx2
 
         try:
             # As `messages.create` does, but for a model of the answer that nobody here would read.
             response = await self._sdk.post(
-                "/v1/messages", cast_to=httpx2.Response, body=body, options={"headers": headers}
+                "/v1/messages", cast_to=httpx2.Response, body=body, options={"headers": extra}
             )
             attempt = read_message(response.content)
         except anthropic.APIStatusError as error:
@@ -138,7 +138,8 @@ class ClaudeClient:
             return _unanswered(error)
         except Exception:  # whatever else the SDK raises: a call is lost, never a host
             return Attempt("dropped")
-        return replace(attempt, request_id=response.headers.get("request-id"))
+        headers = response.headers
+        return replace(attempt, request_id=headers.get("request-id"), limits=read_limits(headers))
 
     async def _read_declaration(self) -> Mapping[str, Any] | None:
         import anthropic
@@ -188,7 +189,13 @@ def _failed(error: "anthropic.APIStatusError") -> Attempt:
     outcome, reason = read_error(error.status_code, message)
     headers = error.response.headers
     wait = _seconds(headers.get("retry-after-ms"), 1e-3) or _seconds(headers.get("retry-after"), 1)
-    return Attempt(outcome, retry_after_s=wait, request_id=error.request_id, reason=reason)
+    return Attempt(
+        outcome,
+        retry_after_s=wait,
+        request_id=error.request_id,
+        reason=reason,
+        limits=read_limits(headers),
+    )
 
 
 def _unanswered(error: "anthropic.APIConnectionError") -> Attempt:

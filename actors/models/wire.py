@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, Protocol, get_args
+from typing import Any, Final, Literal, NamedTuple, Protocol, get_args
 
 from ..answers import Asked, Typed, answer_schema
 
@@ -96,9 +96,26 @@ class Usage:
         )
 
 
+Axis = Literal["requests", "tokens", "tokens_in", "tokens_out"]
+"""What a server limits by the minute."""
+
+
+class Limit(NamedTuple):
+    """How much a server allows a minute, and what of it is left."""
+
+    a_minute: int
+    remaining: int
+
+
+RateLimits = Mapping[Axis, Limit]
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What one HTTP request brought; *reason* narrows the outcome in one closed word."""
+    """What one HTTP request brought; *reason* narrows the outcome in one closed word.
+
+    *limits* are those that the response's headers tell.
+    """
 
     outcome: Outcome
     text: str = ""
@@ -107,6 +124,7 @@ class Attempt:
     request_id: str | None = None
     retry_after_s: float | None = None
     reason: str | None = None
+    limits: RateLimits | None = None
 
     @property
     def is_charged(self) -> bool | None:
@@ -146,45 +164,6 @@ class Client(Protocol):
     async def close(self) -> None:
         """Let go of all connections."""
         ...
-
-
-_NEVER: Final = -(10**9)
-
-
-@dataclass(slots=True)
-class Form:
-    """How an endpoint is asked, learned from its answers.
-
-    Three broken strict answers in a row, and it is no longer asked for strict structured output;
-    three judges in a row that write prose then, and their answers are begun for them, unless the
-    endpoint refuses that; the first sign of thinking, and answers get room for it.
-    """
-
-    is_strict: bool = True
-    is_begun: bool = False
-    thinks: bool = False
-    broken: int = 0
-    prose: int = 0
-
-    def note(self, attempt: Attempt, *, strict: bool, begun: bool = False) -> None:
-        """Take in an *attempt* that was sent in *strict* form, or without, or *begun*."""
-        usage = attempt.usage or Usage()
-        silent = attempt.outcome == "truncated" and not attempt.text
-        self.thinks = self.thinks or usage.thinking > 0 or silent
-        if begun and attempt.outcome == "bad_request":
-            self.is_begun, self.prose = False, _NEVER
-        if not strict:
-            if _is_prose(attempt):
-                self.prose += 1
-            elif attempt.outcome == "ok" and self.prose > 0:
-                self.prose = 0
-            self.is_begun = self.is_begun or self.prose == 3
-            return
-        if attempt.outcome == "no_strict_form" or _is_prose(attempt):
-            self.broken += 1
-        elif attempt.outcome == "ok":
-            self.broken = 0
-        self.is_strict = self.is_strict and self.broken < 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,33 +307,25 @@ _ERRORS: Final[dict[int, tuple[Outcome, str | None]]] = {
 }
 
 
-def gone_on(attempt: Attempt, begun: str) -> Attempt:
-    """Return *attempt* at an answer that was *begun*: the JSON value that it begins with, if any.
-
-    Some servers repeat what was begun, some do not; what stands behind the value is chatter.
-    """
-    text = attempt.text if attempt.text.lstrip().startswith("{") else begun + attempt.text
-    try:
-        _, end = json.JSONDecoder().raw_decode(text.lstrip())
-    except (ValueError, RecursionError):
-        return replace(attempt, text=text)
-    done: Outcome = "ok" if attempt.outcome == "truncated" else attempt.outcome
-    return replace(attempt, outcome=done, text=text.lstrip()[:end])
-
-
-def is_json(text: str) -> bool:
-    """Whether *text* is one JSON value and nothing else."""
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
+def read_limits(headers: Mapping[str, str]) -> RateLimits | None:
+    """Return the rate limits that a response's *headers* tell; what is no count is not told."""
+    found: dict[Axis, Limit] = {}
+    for axis, name in _AXES.items():
+        parts = (f"anthropic-ratelimit-{name}-{part}" for part in ("limit", "remaining"))
+        told = [headers.get(part) for part in parts]
+        if all(part and part.isascii() and part.isdigit() and len(part) < 16 for part in told):
+            a_minute, remaining = (int(part or 0) for part in told)
+            if a_minute > 0:
+                found[axis] = Limit(a_minute, remaining)
+    return found or None
 
 
-def _is_prose(attempt: Attempt) -> bool:
-    if attempt.outcome == "truncated":
-        return bool(attempt.text) and not attempt.text.lstrip().startswith("{")
-    return attempt.outcome == "ok" and not is_json(attempt.text)
+_AXES: Final[dict[Axis, str]] = {
+    "requests": "requests",
+    "tokens": "tokens",
+    "tokens_in": "input-tokens",
+    "tokens_out": "output-tokens",
+}
 
 
 def _usage(found: Any) -> Usage | None:  # Any: whatever a server sent

@@ -2,36 +2,44 @@
 
 from commedia.supervisor.admission import Admitted, Desk, Refused, Wait, Window
 from commedia.supervisor.budget import Amount, Budget, Ledger
+from commedia.supervisor.limits import Need, Throttle
 
 
 def desk(tokens: int = 100) -> Desk:
     return Desk(Ledger(Budget(tokens=tokens)))
 
 
+def admit(
+    door: Desk, bound: Amount, throttle: Throttle | None = None, *, now: float
+) -> Admitted | Wait | Refused:
+    return door.admit(bound, Need(1, 1), throttle or Throttle(), now=now)
+
+
 def test_near_the_cap_a_request_waits_for_what_is_in_flight() -> None:
     door = desk()
-    first = door.admit(Amount(tokens=70), now=0)
+    first = admit(door, Amount(tokens=70), now=0)
     assert isinstance(first, Admitted)
-    assert door.admit(Amount(tokens=40), now=0) == Wait()
+    assert admit(door, Amount(tokens=40), now=0) == Wait()
     door.ledger.settle(first.reservation, Amount(tokens=10))
 
-    assert isinstance(door.admit(Amount(tokens=40), now=0), Admitted)
+    assert isinstance(admit(door, Amount(tokens=40), now=0), Admitted)
 
 
 def test_what_could_never_fit_is_refused_and_what_fits_is_not() -> None:
     door = desk()
 
-    assert door.admit(Amount(tokens=101), now=0) == Refused("over_budget", "budget")
-    assert isinstance(door.admit(Amount(tokens=100), now=0), Admitted)
+    assert admit(door, Amount(tokens=101), now=0) == Refused("over_budget", "budget")
+    assert isinstance(admit(door, Amount(tokens=100), now=0), Admitted)
 
 
 def test_a_wait_that_a_server_asks_for_holds_everybody() -> None:
     door = desk()
-    door.hold(5, now=10)
-    door.hold(2, now=10)
+    throttle = Throttle()
+    throttle.hold(5, now=10)
+    throttle.hold(2, now=10)
 
-    assert door.admit(Amount(), now=12) == Wait(3)
-    assert isinstance(door.admit(Amount(), now=15), Admitted)
+    assert admit(door, Amount(), throttle, now=12) == Wait(3)
+    assert isinstance(admit(door, Amount(), throttle, now=15), Admitted)
 
 
 def test_an_open_breaker_fails_all_at_once_with_its_cause() -> None:
@@ -40,7 +48,7 @@ def test_an_open_breaker_fails_all_at_once_with_its_cause() -> None:
         door.breaker.note("model")
 
     assert door.is_closed
-    assert door.admit(Amount(), now=0) == Refused("failed", "model")
+    assert admit(door, Amount(), now=0) == Refused("failed", "model")
 
 
 def test_a_draining_desk_admits_nothing() -> None:
@@ -48,16 +56,16 @@ def test_a_draining_desk_admits_nothing() -> None:
     door.is_draining = True
 
     assert door.is_closed
-    assert door.admit(Amount(), now=0) == Refused("cancelled", "stopped")
+    assert admit(door, Amount(), now=0) == Refused("cancelled", "stopped")
 
 
 def test_a_bound_that_did_not_hold_closes_the_desk() -> None:
     door = desk()
-    first = door.admit(Amount(tokens=10), now=0)
+    first = admit(door, Amount(tokens=10), now=0)
     assert isinstance(first, Admitted)
     door.ledger.settle(first.reservation, Amount(tokens=11))
 
-    assert door.admit(Amount(tokens=1), now=0) == Refused("over_budget", "overrun")
+    assert admit(door, Amount(tokens=1), now=0) == Refused("over_budget", "overrun")
 
 
 def test_the_window_grows_with_quick_replies_up_to_its_size() -> None:

@@ -8,17 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commedia.actors.answers import Preference, answer_schema, beginning, write_answer
+from commedia.actors.models.form import Form, gone_on
 from commedia.actors.models.wire import (
     Attempt,
-    Form,
+    Limit,
     Outcome,
     Request,
     Usage,
     body_of,
-    gone_on,
     most_tokens_in,
     most_tokens_out,
     read_error,
+    read_limits,
     read_message,
 )
 from commedia.actors.questions import Question
@@ -261,3 +262,22 @@ def test_a_begun_answer_is_the_value_that_it_begins_with(
     found = gone_on(Attempt(outcome, said), '{"verdict": "')
 
     assert (found.text, found.outcome) == (text, ends)
+
+
+def test_rate_limits_are_read_from_headers_that_tell_both_parts() -> None:
+    headers = {
+        "anthropic-ratelimit-requests-limit": "4000",
+        "anthropic-ratelimit-requests-remaining": "3999",
+        "anthropic-ratelimit-input-tokens-limit": "2000000",
+        "anthropic-ratelimit-input-tokens-remaining": "0",
+        "anthropic-ratelimit-output-tokens-limit": "400000",
+    }
+    assert read_limits(headers) == {"requests": Limit(4000, 3999), "tokens_in": Limit(2000000, 0)}
+
+
+@pytest.mark.parametrize("told", ["", "-1", "many", "1e9", "0", "9" * 400, "٣"])
+def test_a_limit_that_is_no_count_is_not_told(told: str) -> None:
+    headers = dict.fromkeys(
+        ("anthropic-ratelimit-requests-limit", "anthropic-ratelimit-requests-remaining"), told
+    )
+    assert read_limits(headers) is None
