@@ -1,5 +1,6 @@
 """Every table that crosses between actors: schemas, labels, the way to bytes and back."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -346,3 +347,8 @@ def replace_columns(rows: pa.RecordBatch, columns: dict[str, Any]) -> pa.RecordB
         for f in rows.schema
     ]
     return pa.record_batch(arrays, schema=rows.schema)
+
+
+def text_hash(text: str) -> str:
+    """Return what a run's matches keep of an item's text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
 """Which model runs: what the user named, or what fits when nothing was named."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -148,6 +148,20 @@ def _recorded(name: str, *, base_url: str | None, budget: Budget) -> str:
     name = f"{PREFIX}{path.resolve() if where else where}{mark}{filters}"
     Source.parse(name).rows()
     return name
+
+
+def check_texts(model: str, ids: Sequence[str], texts: Sequence[str]) -> None:
+    """Raise UsageError where *model* is a record of verdicts on other *texts* by the same ids."""
+    if not model.startswith(PREFIX):
+        return
+    strange = Source.parse(model).strange_texts(ids, texts)
+    if strange:
+        named = ", ".join(strange[:3]) + (", ..." if strange[3:] else "")
+        raise UsageError(
+            f"{len(strange)} of {len(ids)} rows ({named}) had another text when {model} was "
+            "recorded, and its verdicts say nothing of the new one; give the texts of then, or "
+            "leave these rows out"
+        )
 
 
 def _check_simulated(name: str, *, has_truth: bool, base_url: str | None) -> None:

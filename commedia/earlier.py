@@ -1,6 +1,5 @@
 """What an earlier sort was told: its matches, as outcomes about the rows of a new table."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import pyarrow.parquet as pq
 
 from .actors.errors import UsageError
 from .actors.questions import Question
-from .actors.tables import OUTCOMES, concat
+from .actors.tables import OUTCOMES, concat, text_hash
 from .inputs import Prepared
 from .rubrics import Rubric
 from .supervisor.store import RunRecord, find_run
@@ -43,7 +42,7 @@ def outcomes_of(
             "answers say nothing about that"
         )
     rows = {
-        (id, _hash(text)): row
+        (id, text_hash(text)): row
         for row, (id, text) in enumerate(zip(prepared.ids, prepared.texts, strict=True))
     }
     numbers = {judge: number for number, judge in enumerate(judges)}
@@ -115,7 +114,3 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(kind):
         return pa.array(values, kind.value_type).dictionary_encode().cast(kind)
     return pa.array(values, kind)
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

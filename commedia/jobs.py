@@ -14,6 +14,7 @@ from .actors.errors import UsageError
 from .actors.messages import ModelSpec
 from .actors.simulation.world import utilities
 from .actors.tables import INPUT, ITEMS, OUTCOMES, UNTRUSTED, batch, bytes_of, concat, table_of
+from .choice import check_texts
 from .earlier import outcomes_of
 from .inputs import Prepared
 from .patterns.ranking.aim import Aim
@@ -71,6 +72,8 @@ def plan_job(
         if not len(known):
             raise UsageError("the truth column holds no number, so a simulated judge knows nothing")
         prepared = prepared.take(known)
+    for judge in model.judges:
+        check_texts(judge.name, prepared.ids, prepared.texts)
     aim = replace(
         aim,
         weights=tuple(rubric.shares),

@@ -1,6 +1,5 @@
 """What a run writes down as it goes: events, matches and the ranking so far."""
 
-import hashlib
 import json
 import threading
 from typing import Final
@@ -10,7 +9,7 @@ import pyarrow as pa
 
 from ..actors.clock import Clock
 from ..actors.judge import VARIANT
-from ..actors.tables import words
+from ..actors.tables import text_hash, words
 from .orders import RunSpec
 from .store import EVENT_LOG, MATCH_LOG, RunStore
 
@@ -91,8 +90,7 @@ class Logbook:
     def _text_hashes(self, items: pa.RecordBatch) -> pa.Array:
         if self._hashed[0] is not items:
             texts = items.column("text").to_pylist()
-            digests = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts]
-            self._hashed = (items, pa.array(digests, pa.string()))
+            self._hashed = (items, pa.array(map(text_hash, texts), pa.string()))
         return self._hashed[1]
 
 

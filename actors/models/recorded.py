@@ -6,13 +6,16 @@
 that of an earlier run: its matches answer again, by the ids that they showed. What follows a
 question mark filters rows by columns: `recorded:FILE?judge=NAME&protocol=NAME`.
 
+All that counts is one judge's: of several, one is chosen by such a filter. A record of a simulated
+judge is simulated too.
+
 A verdict is looked up in the order shown. Where that order was not recorded, or nobody noted it,
 the verdict of the other order (or of whichever it was) stands in, so position bias cannot be told
 from such a record. What was never asked is a failed call, reason `unrecorded`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +29,7 @@ from ..answers import Asked, Preference, write_answer
 from ..errors import UsageError
 from ..questions import Question
 from ..simulation.keyed import text_key
+from ..tables import text_hash
 from .wire import Attempt, Request, Usage, most_tokens_out
 
 PREFIX: Final = "recorded:"
@@ -33,6 +37,7 @@ VERDICTS: Final = ("item_id", "cand_x", "cand_y", "winner")
 MATCHES: Final = ("ids", "question", "by", "status", "grade", "order")
 """The columns that a table of verdicts, or of a run's matches, must have."""
 
+_MOST_NAMED: Final = 6
 _GRADES: Final = {"x": 1, "tie": 0, "y": -1}
 
 Ids = tuple[str, ...]
@@ -61,8 +66,7 @@ class Source:
 
     def rows(self) -> pa.Table:
         """Return the rows that count; raises UsageError where they cannot be read."""
-        path = self.path
-        parts = sorted((path / "matches").glob("round-*.parquet")) if path.is_dir() else [path]
+        path, parts = self.path, self._parts()
         if not parts or not path.exists():
             what = "run with matches" if path.is_dir() else "file"
             raise UsageError(f"there is no {what} {path} to answer from")
@@ -80,7 +84,51 @@ class Source:
             rows = rows.filter(kept)
             if not rows.num_rows:
                 raise UsageError(f"no row of {path} has {column} {value!r}")
+        self._check_judges(rows)
         return rows
+
+    def is_simulated(self) -> bool:
+        """Whether these verdicts are a simulated judge's; False where that is not on record."""
+        try:
+            account = self.path / "run.json"  # a server says what it is after the run began
+            if account.exists() and json.loads(account.read_bytes()).get("simulated"):
+                return True
+            return any(_says_simulated(part) for part in self._parts())
+        except (pa.ArrowException, OSError, ValueError, AttributeError):
+            return False
+
+    def strange_texts(self, ids: Sequence[str], texts: Sequence[str]) -> list[str]:
+        """Return which of *ids* had another text when they were judged, where that is on record."""
+        rows = self.rows()
+        if "text_hashes" not in rows.column_names:
+            return []
+        known: dict[str, str] = {}
+        for shown, hashes in zip(
+            *(rows[n].to_pylist() for n in ("ids", "text_hashes")), strict=True
+        ):
+            known.update(zip(shown, hashes, strict=True))
+        return [
+            id
+            for id, text in zip(ids, texts, strict=True)
+            if known.get(id, digest := text_hash(text)) != digest
+        ]
+
+    def _parts(self) -> list[Path]:
+        """Return the files that the rows are in."""
+        is_run = self.path.is_dir()
+        return sorted((self.path / "matches").glob("round-*.parquet")) if is_run else [self.path]
+
+    def _check_judges(self, rows: pa.Table) -> None:
+        """Raise UsageError where several judges gave these verdicts."""
+        if "judge" not in rows.column_names:
+            return
+        judges = sorted({str(judge) for judge in pc.unique(rows["judge"]).to_pylist()})
+        if len(judges) > 1:
+            named = ", ".join(judges[:_MOST_NAMED]) + (", ..." if judges[_MOST_NAMED:] else "")
+            raise UsageError(
+                f"{self.path} holds verdicts of {len(judges)} judges ({named}); choose one, as in "
+                f"{PREFIX}{self.path.name}?judge={judges[0]}, or name several as a panel"
+            )
 
     def open(self) -> "Verdicts":
         """Return the verdicts; raises UsageError where they cannot be read."""
@@ -173,12 +221,17 @@ class RecordedClient:
         return Attempt("ok", text, Usage(), served_model="recorded")
 
     async def declared(self) -> Mapping[str, Any] | None:
-        """Return None: recorded verdicts were real."""
-        return None
+        """Say so where the recorded verdicts were simulated ones; None where they were real."""
+        return {"simulated": True} if self._source.is_simulated() else None
 
     async def close(self) -> None:
         """Let go of the record."""
         self._verdicts = None
+
+
+def _says_simulated(file: Path) -> bool:
+    metadata = pq.read_schema(file).metadata or {}
+    return bool(metadata.get(b"simulated") == b"yes")
 
 
 def _failed(reason: str) -> Attempt:

@@ -171,5 +171,39 @@ def test_the_matches_of_a_run_answer_again(task: str) -> None:
         other = session.rank(items, by="another quality", ask=task, seed=3)
 
     assert again.to_arrow()["id"].to_pylist() == first.to_arrow()["id"].to_pylist()
-    assert again.calls == first.calls and not again.simulated
+    assert again.calls == first.calls and again.simulated
     assert other.status == "degraded"
+
+
+def test_of_several_judges_one_is_chosen(tmp_path: Path) -> None:
+    name = record(tmp_path, {"winner": "x"}, {"winner": "y", "judge": "ben"})
+
+    with pytest.raises(UsageError, match="holds verdicts of 2 judges \\(anna, ben\\); choose one"):
+        Source.parse(name).open()
+    assert ask(f"{name}?judge=ben", XY) == Preference(-1)
+
+
+def test_a_record_of_a_simulated_judge_is_simulated(tmp_path: Path) -> None:
+    table = pa.table({"id": ["a", "b", "c", "d"], "text": list("abcd"), "size": [1, 2, 3, 4]})
+    with Session(runtime="inline") as session:
+        first = session.rank(table, "size", text="text", id="id", ask="pair", truth="size")
+    with Session(model=f"recorded:{first.run_id}", runtime="inline") as session:
+        again = session.rank(table, "size", text="text", id="id", ask="pair")
+        third = session.rank(table, "size", text="text", id="id", ask="pair")
+
+    assert first.simulated and again.simulated and third.simulated
+    assert "simulated" in again.lines()[0]
+
+
+def test_a_record_says_nothing_of_a_text_that_was_changed(tmp_path: Path) -> None:
+    texts = list("abcd")
+    table = pa.table({"id": list("1234"), "text": texts, "size": [1, 2, 3, 4]})
+    with Session(runtime="inline") as session:
+        first = session.rank(table, "size", text="text", id="id", ask="pair", truth="size")
+    changed = table.set_column(1, "text", [["a", "b", "other", "d"]])
+
+    with (
+        Session(model=f"recorded:{first.run_id}", runtime="inline") as session,
+        pytest.raises(UsageError, match=r"1 of 4 rows \(3\) had another text"),
+    ):
+        session.rank(changed, "size", text="text", id="id", ask="pair")
