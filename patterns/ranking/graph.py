@@ -16,16 +16,33 @@ class Graph:
     def __init__(self, n: int, one: Ints, other: Ints) -> None:
         self.n, self.edges = n, len(one)
         key, self._order = _sorted_keys(n, one, other)
-        self._starts = _short(np.flatnonzero(np.r_[True, key[1:] != key[:-1]][: self.edges]))
-        low, high = np.divmod(key[self._starts], n)
-        self.low, self.high = _short(low), _short(high)
-        del key, low, high
-        rows = np.concatenate([self.low, self.high])
-        self._mirror = _short(np.argsort(rows, kind="stable"))
-        self._columns = np.concatenate([self.high, self.low])[self._mirror]
-        self._ends = np.zeros(n + 1, np.int32)
-        np.cumsum(np.bincount(rows, minlength=n), out=self._ends[1:])
-        self._mirror %= max(len(self._starts), 1)
+        self._starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]][: self.edges])
+        key = key[self._starts]
+        low = key // n
+        self.low, self.high = _short(low), _short(key - low * n)
+        del key, low
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Find where each edge stands in the rows of the symmetric matrix, once from either end.
+
+        A row has first the edges of which it is the lower end, then the others, each in order.
+        """
+        from scipy.sparse import csr_array  # here, as matches are asked before it is needed
+
+        edges, n = len(self.low), self.n
+        begins = _ends(self.low, n)
+        number = np.arange(edges, dtype=np.int32)
+        turned = csr_array((number, self.high, begins), shape=(n, n)).tocsc()
+        by_high, ends = turned.data, turned.indptr  # edges by their higher end: a counting sort
+        self._mirror = np.empty(2 * edges, np.int32)
+        self._columns = np.empty(2 * edges, np.int32)
+        for edge, column, place in (
+            (number, self.high, number + ends[self.low]),
+            (by_high, self.low[by_high], number + begins[1:][self.high[by_high]]),
+        ):
+            self._mirror[place], self._columns[place] = edge, column
+        self._ends = begins + ends
 
     def weigh(self, weights: Floats, prior: float) -> "Precision":
         """Return the precision matrix: this graph's Laplacian plus *prior* on the diagonal."""
@@ -36,7 +53,7 @@ class Graph:
 
     def adjacency(self, merged: Floats) -> Any:  # Any: scipy's sparse arrays are untyped
         """Return the symmetric sparse matrix of the *merged* edge weights."""
-        from scipy.sparse import csr_array  # here, as matches are asked before it is needed
+        from scipy.sparse import csr_array
 
         parts = (merged[self._mirror], self._columns, self._ends)
         return csr_array(parts, shape=(self.n, self.n))
@@ -50,9 +67,16 @@ def _sorted_keys(n: int, one: Ints, other: Ints) -> tuple[Ints, Shorts]:
     key *= edges
     key += np.arange(len(one))
     key.sort()
-    order = _short(key % edges)
-    key //= edges
-    return key, order
+    pair = key // edges
+    key -= pair * edges
+    return pair, _short(key)
+
+
+def _ends(sorted_rows: Shorts, n: int) -> Shorts:
+    """Return where each of *n* rows begins among *sorted_rows*, and where the last one ends."""
+    ends = np.zeros(n + 1, np.int32)
+    np.cumsum(np.bincount(sorted_rows, minlength=n), out=ends[1:])
+    return ends
 
 
 def _short(index: Ints) -> Shorts:
@@ -100,8 +124,11 @@ class Precision:
         graph = self._graph
         root = np.sqrt(12.0 * self._merged)  # of uniform kicks: an item's sum is near normal
         right = np.sqrt(self._prior) * rng.standard_normal((graph.n, count))
+        kick = np.empty(len(root))
         for column in range(count):
-            kick = root * (rng.random(len(root)) - 0.5)
+            rng.random(out=kick)
+            kick -= 0.5
+            kick *= root
             right[:, column] += np.bincount(graph.low, kick, graph.n)
             right[:, column] -= np.bincount(graph.high, kick, graph.n)
         return self.solve(right, tolerance=3e-2)
