@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, groupby
 from pathlib import Path
 from typing import Final
 
@@ -42,6 +42,7 @@ SLACK: Final = 0.0005
 ALPHAS: Final = (1e-5, 1e-3, 1e-2)
 SHARE: Final = 0.2
 DRAWS: Final = 50
+FEW: Final = 200
 MORE: Final = 5
 """Leaderboards of few systems are played so many times as often: chance moves each by one place."""
 
@@ -50,6 +51,9 @@ Z90: Final = 1.6448536269514722
 PANDALM: Final = ("annotator1", "annotator2", "annotator3", "gpt-3.5-turbo", "pandalm-7b")
 MTBENCH: Final = ("gemini-pro", "gpt-4-0613")
 DEVBENCH: Final = ("claude-3-haiku-20240307", "gemini-pro", "gpt-3.5-turbo-0125", "gpt-4-0613")
+REPEATED: Final = ("claude-3-sonnet-20240229", "gpt-4-1106-preview")
+"""Judges of whom there are only 84 or 56 pairs, asked three times: the first time is printed, and
+22 to 34 verdicts on five systems are held to nothing."""
 PLAIN: Final = ("CoT", "Vanilla", "Vanilla_NoRules", "Vanilla_1shot", "Vanilla_2shot")
 
 
@@ -103,7 +107,11 @@ def leaderboards(settings: Settings) -> list[Row]:
         name = f"{title}, {table.n} systems, {table.budget} of {table.size}: "
         rows.append(Row(name + "tau ours / random", f"{np.mean(ours):.3f} / {theirs:.3f}"))
         error = float((np.var(ours) + np.var(dropped)) / seeds) ** 0.5
-        rows.append(at_least(f"{name}difference (+-{error:.3f})", gained[-1], -0.02, "+.3f"))
+        said = f"{name}difference (+-{error:.3f})"
+        if table.size < FEW:
+            rows.append(Row(said, f"{gained.pop():+.3f}"))
+        else:
+            rows.append(at_least(said, gained[-1], -0.02, "+.3f"))
     rows.append(Row("median difference over judges", f"{np.median(gained):+.4f}"))
     rows.append(at_least("mean difference over judges", float(np.mean(gained)), 0.0, "+.4f"))
     return rows
@@ -159,15 +167,20 @@ def read_rankings(path: Path) -> tuple[int, Verdicts]:
 
 def read_both_orders(path: Path) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
     """Yield judge, protocol, and for each pair judged in both orders whether the first shown won:
-    a row of two, by who was shown first."""
-    said: dict[tuple[str, str], dict[str, dict[str, int]]] = {}
-    for row in pq.read_table(path).to_pylist():
-        if row["rep"] == 0 and row["winner"] in ("x", "y") and row["protocol"] in PLAIN:
-            items = said.setdefault((row["judge"], row["protocol"]), {})
-            won = int(row["winner"] == row["shown_first"])
-            items.setdefault(row["item_id"], {})[row["shown_first"]] = won
-    for (judge, protocol), items in sorted(said.items()):
-        yield judge, protocol, np.array([(i["x"], i["y"]) for i in items.values() if len(i) == 2])
+    a row of two, by who was shown first. The recorded judge is asked, as any other is."""
+    table = pq.read_table(path, columns=["judge", "protocol", "item_id", "cand_x", "cand_y"])
+    asked = sorted({tuple(row.values()) for row in table.to_pylist() if row["protocol"] in PLAIN})
+    for (judge, protocol), rows in groupby(asked, key=lambda row: row[:2]):
+        found = Source.parse(f"recorded:{path}?judge={judge}&protocol={protocol}&rep=0").open()
+        answers = []
+        for _, _, item, x, y in rows:
+            shown = f"{item}/{x}", f"{item}/{y}"
+            if not all(("pair", "", ids) in found.exact for ids in (shown, shown[::-1])):
+                continue  # an order without a readable verdict would be answered by the other's
+            said = [found.find(Question("pair"), "", ids, 0) for ids in (shown, shown[::-1])]
+            if grades := [each.grade for each in said if each is not None and each.grade]:
+                answers.append([int(grade > 0) for grade in grades])
+        yield judge, protocol, np.array([each for each in answers if len(each) == 2])
 
 
 class Table:
@@ -335,6 +348,10 @@ def _tables(folder: Path) -> Iterator[tuple[str, Table]]:
     ):
         for judge in judges:
             filters = f"source=posbias_{source}&judge={judge}&protocol={protocol}"
+            yield f"{source} {judge}", Table(f"recorded:{folder / 'posbias.parquet'}?{filters}")
+        for judge in REPEATED:
+            filters = f"source=posbias_{source}&judge={judge}&protocol={protocol}&rep=0"
+            filters = filters.replace("full", "repetition")
             yield f"{source} {judge}", Table(f"recorded:{folder / 'posbias.parquet'}?{filters}")
 
 
