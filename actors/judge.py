@@ -11,10 +11,11 @@ import pyarrow as pa
 from .actor import Context, Envelope
 from .messages import Answers, Ask, Attach, Detach, Done, Trial
 from .models.base import Model
+from .models.remote import GatewayModel, Line
 from .models.simulated import SimulatedJudge
 from .prompts import Segment, assemble, estimate_tokens
 from .questions import Question
-from .role import Role, gateway_model
+from .role import Role
 from .simulation.keyed import Ints
 from .tables import UNTRUSTED, replace_columns
 
@@ -120,7 +121,8 @@ class Judge(Role):
         """Take what to judge with (Attach, Detach), try items (Trial), or answer (Ask)."""
         match envelope.body:
             case Attach(table=table) as attach:
-                self._matters[table] = _Matter.of(attach, envelope.batch(), self.context)
+                shown = envelope.batch()
+                self._matters[table] = _Matter.of(attach, shown, self._line, self.context)
                 yield Envelope(Done())
             case Detach(table=table):
                 self._matters.pop(table, None)
@@ -152,11 +154,11 @@ class _Matter:
     model: Model
 
     @classmethod
-    def of(cls, attach: Attach, items: pa.RecordBatch, context: Context) -> "_Matter":
+    def of(cls, attach: Attach, items: pa.RecordBatch, line: Line, context: Context) -> "_Matter":
         ids, texts, contexts = (items.column(n).to_pylist() for n in ("id", "text", "context"))
         if attach.model.is_simulated:
             return cls(ids, texts, contexts, SimulatedJudge(attach.model, items))
-        return cls(ids, texts, contexts, gateway_model(attach.gateway, context))
+        return cls(ids, texts, contexts, GatewayModel(line, context))
 
     def render(self, requests: pa.RecordBatch) -> pa.RecordBatch:
         """Fill in the prompt and the call spec: beyond this host nobody knows the items."""

@@ -56,7 +56,6 @@ class Attach(Message):
     carries: ClassVar[pa.Schema | None] = ITEMS
 
     model: ModelSpec
-    gateway: Ref | None = None
     table: int = 0
 
 
@@ -72,7 +71,12 @@ class Play(Message):
     carries: ClassVar[pa.Schema | None] = WORLD
 
     model: ModelSpec
-    gateway: Ref | None = None
+
+
+class Connect(Message):
+    """Tells a host where the gateway is: before it is asked, and whenever there is a new one."""
+
+    gateway: Ref
 
 
 class Ask(Message):

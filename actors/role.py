@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from typing import ClassVar
 
-from .actor import Actor, Context, Envelope, Ref
-from .messages import Answers, Ask, Done, Play, Trial
+from .actor import Actor, Context, Envelope
+from .messages import Answers, Ask, Connect, Done, Play, Trial
 from .models.base import Model
-from .models.remote import GatewayModel
+from .models.remote import GatewayModel, Line
 from .simulation.world import World
 
 
@@ -20,12 +20,16 @@ class Role(Actor):
 
     def __init__(self) -> None:
         self._model: Model | None = None
+        self._line = Line()
 
     async def receive(self, envelope: Envelope) -> AsyncIterator[Envelope]:
-        """Take what to play with (Play), show that it lives (Trial), or answer requests (Ask)."""
+        """Take what to play with (Play, Connect), show that it lives (Trial), or answer (Ask)."""
         match envelope.body:
             case Play() as play:
-                self._model = open_model(play, envelope, self.context)
+                self._model = open_model(play, envelope, self._line, self.context)
+                yield Envelope(Done())
+            case Connect(gateway=gateway):
+                self._line.gateway = gateway
                 yield Envelope(Done())
             case Trial():
                 yield Envelope(Done())
@@ -35,17 +39,11 @@ class Role(Actor):
                     yield Envelope(Answers(), replies)
 
 
-def open_model(play: Play, envelope: Envelope, context: Context) -> Model:
+def open_model(play: Play, envelope: Envelope, line: Line, context: Context) -> Model:
     """Return the model that *play* names: simulated here, or behind the gateway."""
     if play.model.is_simulated:
         from .models.patient import Patient  # only hosts that simulate need these
         from .models.simulated_agents import SimulatedAgents
 
         return Patient(SimulatedAgents(play.model, World.of_batch(envelope.batch())))
-    return gateway_model(play.gateway, context)
-
-
-def gateway_model(gateway: Ref | None, context: Context) -> GatewayModel:
-    """Return the model behind *gateway*."""
-    assert gateway is not None, "a model that is not simulated is reached by the gateway"
-    return GatewayModel(gateway, context)
+    return GatewayModel(line, context)

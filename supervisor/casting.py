@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from ..actors.actor import Actor, Envelope, Ref
+from ..actors.actor import Actor, Envelope
 from ..actors.errors import ActorDiedError
 from ..actors.faults import Faulty
 from ..actors.hand import Hand
@@ -38,13 +38,22 @@ class Cast:
         self._pools: dict[str, Pool] = {}
         self._tables = itertools.count()
         self._idle: asyncio.Queue[asyncio.Task[Child]] | None = None
-        self.gateway: Ref | None = None
+        self._line: tuple[object, Envelope] | None = None
 
     def pool(self, role: str) -> Pool:
         """Return the pool of *role*."""
         if role not in self._pools:
             self._pools[role] = Pool(role, self._nursery, self._creating(role))
+            if self._line is not None and role != _HAND:
+                self._pools[role].tell(*self._line)
         return self._pools[role]
+
+    async def connect(self, line: Envelope, *, life: str) -> None:
+        """Have all hosts told where the gateway is, in this *life* of it."""
+        before, self._line = self._line, (("gateway", life), line)
+        for role, pool in self._pools.items():
+            if role != _HAND:
+                await pool.tell_now(*self._line, instead_of=before[0] if before else None)
 
     def ready(self, role: str, rows: int) -> "list[asyncio.Task[Child]]":
         """Return the hosts of *role* for a stage of so many *rows*: one more a batch, at most."""
@@ -104,7 +113,7 @@ class Cast:
 
     def _brief(self, pool: Pool) -> None:
         if not pool.knows(_PLAY):
-            body = Play(model=self._spec.model, gateway=self.gateway)
+            body = Play(model=self._spec.model)
             pool.tell(_PLAY, Envelope(body, self._known()))
 
     def _known(self) -> pa.RecordBatch:

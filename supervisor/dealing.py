@@ -106,6 +106,15 @@ class Dealer:
         self._again([(row, deal.attempt) for row in self._take_back(deal)])
         self._release()
 
+    def returned(self, deal: Deal) -> None:
+        """Take *deal* back from a host that lives, but could not ask: its rows are dealt again."""
+        if self._out.pop(deal.number, None) is None:
+            return
+        left = self._take_back(deal)
+        if left and not self._is_closed:
+            self._pending.appendleft((left, deal.attempt))
+        self._release()
+
     def untried(self, deal: Deal) -> None:
         """Take a trial back: its host was dead before it could begin."""
         if deal.trial is not None and self._out.pop(deal.number, None) is not None:

@@ -17,7 +17,7 @@ from .agent_log import AgentLog, Rows
 from .backstage import Spent
 from .bounds import affordable_agents, bound_of
 from .casting import Cast
-from .children import ChildSpec, Restart, RestartPolicy
+from .children import RestartPolicy
 from .control import follow_orders
 from .counting import Count, cause_of, take_ledger
 from .dealing import Dealer
@@ -26,11 +26,12 @@ from .diary import Diary
 from .gateway import Drain, Gateway, Report, Spending
 from .inquiries import Inquiries
 from .judging import Matter, affords, integrity_of_answers, items_of, requests_of
+from .lifeline import Lifeline
 from .logbook import Logbook
-from .nursery import Child, Nursery
-from .orders import GatewayStarted, RunSpec, Tally
+from .nursery import Nursery
+from .orders import RunSpec, Tally
 from .purse import Purse
-from .runtime.base import Runtime, one_reply
+from .runtime.base import Runtime
 from .script import Performance
 from .stage import Stage, Watch, missing_replies
 from .telling import Teller
@@ -78,7 +79,7 @@ class Execution:
         self._agents = AgentLog()
         self._nursery = Nursery(runtime, RestartPolicy(spec.intensity), self.clock, self.event)
         self._cast = Cast(spec, world, self._nursery)
-        self._gateway: Child | None = None
+        self._lifeline = Lifeline(self._nursery, self._cast, self._new_gateway, note)
         self._diary: Diary | None = None
         self._matters: dict[int, Matter] = {}
         self._dead: set[int] = set()
@@ -92,10 +93,7 @@ class Execution:
         self._diary = await Diary.open(self.spec.folder)
         self._diary.note({"t": "begun"})
         if not self.spec.model.is_simulated:
-            gateway = ChildSpec("gateway", self._new_gateway, Restart.TEMPORARY)
-            self._gateway = await self._nursery.start(gateway)
-            self._cast.gateway = self._gateway.ref
-            self._note(GatewayStarted(gateway=self._gateway.ref))
+            await self._lifeline.open()
         self._cast.pool(self.spec.role).grow(1)
         self._watches = [
             asyncio.create_task(self._end_in_time()),
@@ -123,9 +121,8 @@ class Execution:
             self.tally.recalled = self._diary.recalled
         if self.spec.model.is_simulated:
             self.tally.persistent_share = self.spec.model.profile.persistent_share
-        if self._gateway is not None:
-            ask = self._runtime.ask(self._gateway.ref, Envelope(Report(is_last=True)))
-            reply = await one_reply(ask)
+        if self._lifeline.is_open:
+            reply = await self._lifeline.ask(Report(is_last=True))
             assert isinstance(reply.body, Spending)
             take_ledger(self.tally, reply.body)
         self._teller.tell_the_rest()
@@ -143,8 +140,8 @@ class Execution:
             await stage.close(LEFT[halted])
             if cancel:
                 await stage.cancel()
-        if self._gateway is not None:
-            await one_reply(self._runtime.ask(self._gateway.ref, Envelope(Drain())))
+        if self._lifeline.is_open:
+            await self._lifeline.drain(Drain())
 
     @property
     def is_replay(self) -> bool:
@@ -218,7 +215,8 @@ class Execution:
         cast = self._cast
         ready = cast.judging(rows) if role == "judge" else cast.ready(role, rows)
         label = requests.column("_integrity")[0].as_py()
-        return Stage(*(requests, dealer, ready, self._nursery, watch), table=None, integrity=label)
+        parts = (requests, dealer, ready, self._nursery, watch)
+        return Stage(*parts, integrity=label, lifeline=self._lifeline)
 
     async def ask_judges(
         self, items: pa.RecordBatch, matches: pa.RecordBatch, *, path: str, by: Sequence[str]
@@ -229,7 +227,7 @@ class Execution:
         matter, judges = self._matters[id(items)], [each.name for each in self.spec.model.judges]
         first = self._next_stage()
         requests = requests_of(matter, matches, first=first, path=path, judges=judges, by=by)
-        rows, is_free = requests.num_rows, self._gateway is not None
+        rows, is_free = requests.num_rows, self._lifeline.is_open
         self.tally.agents += rows
         admitted = 0 if self.halted else affords(self._purse, requests, is_free=is_free)
         ready = self._cast.ready("judge", rows)
@@ -243,6 +241,7 @@ class Execution:
             *(requests.slice(0, admitted), dealer, ready, self._nursery, self._take),
             table=matter.number,
             integrity=integrity_of_answers(requests),
+            lifeline=self._lifeline,
         )
         replies = await self._through(stage)
         self._dead |= matter.dead
@@ -260,7 +259,7 @@ class Execution:
         if id(items) in self._matters:
             return
         matter = self._matters[id(items)] = Matter(self._cast.next_table(), items)
-        body = Attach(model=self.spec.model, gateway=self._cast.gateway, table=matter.number)
+        body = Attach(model=self.spec.model, table=matter.number)
         artifact = await self._runtime.put(items)
         self._cast.pool("judge").tell(matter.number, Envelope(body, artifact))
 
@@ -313,7 +312,7 @@ class Execution:
         if left is not None and rows > left:
             self.tally.short = (rows, left)
             return 0
-        return affordable_agents(self._purse, requests, is_free=self._gateway is not None)
+        return affordable_agents(self._purse, requests, is_free=self._lifeline.is_open)
 
     def underway(self) -> int:
         """Return how many calls have no answer yet."""
@@ -321,7 +320,7 @@ class Execution:
 
     async def _through(self, stage: Stage) -> pa.RecordBatch:
         self._open.add(stage)
-        bound = bound_of(stage.requests, is_free=self._gateway is not None)
+        bound = bound_of(stage.requests, is_free=self._lifeline.is_open)
         try:
             with self._purse.holding(bound):
                 return await stage.run()
@@ -336,7 +335,7 @@ class Execution:
     def _take(self, replies: pa.RecordBatch) -> None:
         """Count a judge's replies as they come."""
         self._count.take(replies, self.halted)
-        if self._count.is_silent and self._gateway is not None and self.halted is None:
+        if self._count.is_silent and self._lifeline.is_open and self.halted is None:
             self._halt_for("silence")
         self._teller.tell_at_times()
 

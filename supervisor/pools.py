@@ -29,6 +29,14 @@ class Pool:
         """Have each host be told *envelope* before the next stage asks it."""
         self._told[key] = envelope
 
+    async def tell_now(self, key: object, envelope: Envelope, *, instead_of: object) -> None:
+        """Have each host be told *envelope* at once, in place of what it knows as *instead_of*."""
+        self._told.pop(instead_of, None)
+        self._told[key] = envelope
+        for host in self._hosts:
+            if host.done() and not host.cancelled() and host.exception() is None:
+                await self._nursery.prepare_again(host.result(), host.result().prepare)
+
     def knows(self, key: object) -> bool:
         """Whether the pool was told something under *key*."""
         return key in self._told

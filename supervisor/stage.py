@@ -13,6 +13,8 @@ from ..actors.errors import ActorCancelledError, ActorDiedError, RunFailedError
 from ..actors.messages import Answers, Ask, Trial
 from ..actors.tables import ANSWERS, CLOSED, REPLIES, batch, concat, stamp
 from .dealing import Deal, Dealer
+from .lifeline import NAME as GATEWAY
+from .lifeline import Lifeline
 from .nursery import Child, Nursery
 
 WINDOW = 2
@@ -37,6 +39,8 @@ class Stage:
     watch: Watch
     table: int | None = None
     integrity: int = CLOSED
+    lifeline: Lifeline | None = None
+    """The gateway that the hosts ask, if they do."""
 
     def __post_init__(self) -> None:
         self._changed = asyncio.Condition()
@@ -104,12 +108,17 @@ class Stage:
                 async with self._changed:
                     await self._changed.wait()
                 continue
+            life = self.lifeline.life if self.lifeline else ""
             try:
                 await self._perform(host, deal)
             except ActorCancelledError:
                 return
             except Exception as error:
-                await self._fell(host, key, error)
+                if self.lifeline and isinstance(error, ActorDiedError) and error.actor == GATEWAY:
+                    self.dealer.returned(deal)  # it is no fault of the host, or of the rows
+                    await self.lifeline.renew(life, why=error.why)
+                else:
+                    await self._fell(host, key, error)
             await self._wake()
 
     async def _perform(self, host: Child, deal: Deal) -> None:
@@ -143,10 +152,6 @@ class Stage:
 
     async def _fell(self, host: Child, key: str, error: Exception) -> None:
         """Let it crash: whatever a host raises, it starts afresh, and its rows are dealt again."""
-        if isinstance(error, ActorDiedError) and error.actor == "gateway":
-            raise RunFailedError(
-                "the gateway's process ended; calls in flight may have been charged"
-            ) from error
         self._proven.clear()
         self.dealer.died(key)
         await self._wake()

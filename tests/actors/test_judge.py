@@ -14,7 +14,7 @@ from commedia.actors.actor import Actor, Context, Envelope, Ref
 from commedia.actors.answers import Preference
 from commedia.actors.clock import ManualClock
 from commedia.actors.judge import TEMPLATES, VARIANT, Judge, TokenCount, segments
-from commedia.actors.messages import Answers, Ask, Attach, Done, ModelSpec, Trial
+from commedia.actors.messages import Answers, Ask, Attach, Connect, Done, ModelSpec, Trial
 from commedia.actors.models.scripted import ScriptedModel
 from commedia.actors.prompts import assemble
 from commedia.actors.questions import Question
@@ -98,7 +98,10 @@ def replies_of(actor: Actor, context: Context, *envelopes: Envelope) -> list[Env
 
 
 def attach(name: str = "sim:judge") -> Envelope:
-    return Envelope(Attach(model=ModelSpec(name=name), gateway=Address("gateway")), items())
+    return Envelope(Attach(model=ModelSpec(name=name)), items())
+
+
+CONNECT = Envelope(Connect(gateway=Address("gateway")))
 
 
 def test_a_simulated_judge_answers_every_request_once() -> None:
@@ -116,7 +119,7 @@ def test_a_model_that_reads_gets_the_prompt_and_its_spec(task: str) -> None:
     """What leaves the host is the prompt in full, and the item ids, for nobody beyond has them."""
     stage, question = Stage(), Question.parse(task)
     shown = (2, 0, 1)[: question.size]
-    replies_of(Judge(), stage, attach("claude-x"), ask(task, shown, by="wörth {x}"))
+    replies_of(Judge(), stage, CONNECT, attach("claude-x"), ask(task, shown, by="wörth {x}"))
 
     [row] = stage.model.requests
     texts = [TEXTS[item] for item in shown]
@@ -140,7 +143,8 @@ def test_the_gateways_replies_come_back_and_the_question_is_closed() -> None:
         )
 
     stage = Stage(ScriptedModel(prefers_two))
-    _, answers = replies_of(Judge(), stage, attach("claude-x"), ask("pair", (1, 3), (3, 1)))
+    asked = ask("pair", (1, 3), (3, 1))
+    *_, answers = replies_of(Judge(), stage, CONNECT, attach("claude-x"), asked)
 
     assert answers.batch().column("grade").to_pylist() == [1, -1]
     assert [asking.is_cancelled for asking in stage.askings] == [True]

@@ -10,7 +10,7 @@ from commedia.actors.actor import Asking, Envelope, Ref
 from commedia.actors.clock import ManualClock
 from commedia.actors.errors import ActorDiedError
 from commedia.actors.messages import Answers, Ask
-from commedia.actors.models.remote import GatewayModel
+from commedia.actors.models.remote import GatewayModel, Line
 from commedia.actors.models.replies import Reply, reply_batch
 from commedia.actors.tables import INPUT, REQUESTS, UNTRUSTED, batch
 
@@ -68,7 +68,7 @@ async def collect(model: GatewayModel) -> list[pa.RecordBatch]:
 
 def test_it_passes_requests_on_and_replies_back() -> None:
     here, gateway = Here(), Somebody()
-    model = GatewayModel(gateway, here)
+    model = GatewayModel(Line(gateway), here)
     pieces = asyncio.run(collect(model))
 
     assert model.reads_prompts
@@ -78,14 +78,14 @@ def test_it_passes_requests_on_and_replies_back() -> None:
 
 def test_the_gateways_death_reaches_who_asked() -> None:
     with pytest.raises(ActorDiedError):
-        asyncio.run(collect(GatewayModel(Somebody(), Here(ActorDiedError("gateway")))))
+        asyncio.run(collect(GatewayModel(Line(Somebody()), Here(ActorDiedError("gateway")))))
 
 
 def test_who_stops_listening_takes_the_question_back() -> None:
     here = Here()
 
     async def first() -> None:
-        replies = GatewayModel(Somebody(), here).answer(TABLE)
+        replies = GatewayModel(Line(Somebody()), here).answer(TABLE)
         await anext(replies)
         await replies.aclose()  # type: ignore[attr-defined]
 
