@@ -3,15 +3,14 @@
 import dataclasses
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .actors.bracket import Stopped
 from .actors.models.prices import PRICED_AS, price_of
-from .call_notes import call_notes
 from .eval_commands import Made
+from .eval_notes import eval_notes
 from .eval_result import (
     LEADERBOARD_FILE,
     NO_OUTPUT,
@@ -26,14 +25,12 @@ from .evals import BY_JUDGES, EvalJob
 from .models import source_of
 from .outputs import write_table
 from .patterns.evaluation import Contest, Evaluated
-from .results import counted, with_provenance
+from .results import with_provenance
 from .supervisor.orders import Finished, RunSpec, Tally
 from .supervisor.store import RunStore
 
 CHECKS = "check"
 """The count of outputs that a function could not check, among what is missing."""
-
-_MOST_NAMED = 5
 
 
 def open_eval(job: EvalJob, spec: RunSpec) -> None:
@@ -122,7 +119,7 @@ def close_eval(
         output=str(spec.folder),
         page=str(Path(spec.folder) / PAGE_FILE),
         digest=_digest(job, found),
-        notes=tuple(_notes(job, made, found, finished, checks)),
+        notes=tuple(eval_notes(job, made, found, finished, checks)),
         leaderboard=leaderboard_of(job, contest, made, found),
         wins=wins,
         per_item=items_of(job, contest, made, found),
@@ -200,61 +197,6 @@ def _digest(job: EvalJob, found: Evaluated) -> str:
         score = round(float(found.board.score[system]), 9) + 0.0
         seen.update(f"{json.dumps(job.names[system])} {score:.9f}\n".encode())
     return seen.hexdigest()
-
-
-def _notes(
-    job: EvalJob,
-    made: Sequence[Sequence[Made]],
-    found: Evaluated,
-    finished: Finished | None,
-    checks: Mapping[str, int],
-) -> list[str]:
-    notes = [*found.progress.notes, *_favour_notes(job, found), *_output_notes(job, made)]
-    if checks:
-        worst = Counter(dict(checks)).most_common(_MOST_NAMED)
-        told = ", ".join(f"{why} ({n})" for why, n in worst)
-        notes.append(f"the check failed on {counted(sum(checks.values()), 'output')}: {told}")
-    if len(job.rubric.criteria) > 1 and job.check is None:
-        notes.append(
-            "the score is the mean over the criteria by their weights, each in units of its own "
-            "scale; the columns of the criteria are logits"
-        )
-    return notes + ([] if finished is None else call_notes(finished))
-
-
-def _favour_notes(job: EvalJob, found: Evaluated) -> list[str]:
-    notes = []
-    for each in found.favours:
-        judge, system = job.judges[each.judge], job.names[each.system]
-        if each.effect is None:
-            notes.append(
-                f"judge {judge} judged {system}, which its own model made; whether it favours that "
-                "cannot be told without the verdicts of others (give several --model)"
-            )
-            continue
-        word = "favours" if each.low > 0 else "is hard on" if each.high < 0 else "may favour"
-        notes.append(
-            f"judge {judge} {word} {system}, which its own model made: {each.effect:+.2f} logit "
-            f"beside the other judges (90% interval {each.low:+.2f} to {each.high:+.2f}, "
-            f"{counted(each.pairs, 'pair')})"
-        )
-    return notes
-
-
-def _output_notes(job: EvalJob, made: Sequence[Sequence[Made]]) -> list[str]:
-    told = []
-    for number, name in enumerate(job.names):
-        causes = Counter(row[number].cause or "" for row in made if row[number].text is None)
-        if causes:
-            words = ", ".join(f"{cause} ({n})" for cause, n in causes.most_common(_MOST_NAMED))
-            told.append(f"{name}: {words}")
-    if not told:
-        return []
-    more = f"; and {len(told) - _MOST_NAMED} more systems" if len(told) > _MOST_NAMED else ""
-    return [
-        f"outputs are missing of {'; '.join(told[:_MOST_NAMED])}{more}; that is no loss to a "
-        "system, which is judged by the others alone"
-    ]
 
 
 def _store(job: EvalJob, spec: RunSpec, *, is_simulated: bool | None = None) -> RunStore:

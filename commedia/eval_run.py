@@ -18,8 +18,8 @@ from .eval_commands import UNSAFE, Errand, Made, run_all
 from .eval_result import EvalResult
 from .evals import EvalJob, outputs_in
 from .outputs import write_table
-from .patterns.boards import board_of_values
 from .patterns.evaluation import Contest, Evaluated, evaluate, score_outputs
+from .patterns.value_board import board_of_values
 from .supervisor.control import forget_orders
 from .supervisor.driver import Driver
 from .supervisor.orders import Execute, RunSpec
@@ -286,11 +286,7 @@ def _checked(job: EvalJob, outputs: Outputs) -> Evaluated:
         values[item, system] = number
     if np.isnan(values).all():
         raise RunFailedError(f"the check gave no number for any output ({_first(outputs.checks)})")
-    parts = np.full((len(job.systems), 1), np.nan)
-    for system in range(len(job.systems)):
-        known = values[:, system][~np.isnan(values[:, system])]
-        parts[system] = known.mean() if len(known) else np.nan
-    board = board_of_values(values, parts, is_share=is_share, seed=job.seed)
+    board = board_of_values(values, is_share=is_share, seed=job.seed)
     done = int((~np.isnan(values)).sum())
     progress = Progress(0, len(outputs.there), done, 0.0, "data", None)
     return Evaluated(board, concat([], OUTCOMES), progress, values=values)

@@ -8,8 +8,9 @@ import pyarrow as pa
 
 from .eval_commands import Made
 from .evals import UNDECIDED, EvalJob
-from .patterns.boards import shares_of, wilson, winners_of, wins_of
+from .patterns.boards import shares_of, winners_of, wins_of
 from .patterns.evaluation import Contest, Evaluated
+from .patterns.intervals import wilson
 
 
 def leaderboard_of(

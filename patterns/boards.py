@@ -5,20 +5,18 @@ item as one observation.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
+from .intervals import NORMAL, student_quantile
 from .ranking.likelihood import Floats, Ints
 from .ranking.posterior import best_chances, rank_intervals
 from .ranking.robust import Strengths, Verdicts, fit_robust, root
 
 DRAWS: Final = 4_000
-NORMAL: Final = 1.6448536269514722
-"""The quantile of a normal that leaves 5% above."""
-
 GROUPS: Final = 20
 """Groups of items that are left out in turn, where several criteria make one score."""
 
@@ -140,7 +138,7 @@ def board_of_verdicts(
     v = judged.verdicts
     there = np.unique(np.concatenate([v.one, v.other]))
     if not len(there):
-        return _spread(None, there, systems, len(weights))
+        return spread(None, there, systems, len(weights))
     fits = [_fit(judged, number, systems, judges) for number in range(len(weights))]
     score = _total(fits, weights, there)
     if len(fits) == 1:
@@ -150,38 +148,17 @@ def board_of_verdicts(
     else:
         covariance = _jackknife(judged, systems, weights, judges, there, score)
     parts = np.stack([fit.mean[there] - fit.mean[there].mean() for fit in fits], 1)
-    return _spread(_board(score, covariance, parts, seed), there, systems, len(weights))
+    return spread(_board(score, covariance, parts, seed), there, systems, len(weights))
 
 
-def board_of_values(values: Floats, parts: Floats, *, is_share: bool, seed: int) -> Board:
-    """Return the leaderboard by the mean of *values*, shape (items, systems), nan where missing.
-
-    *is_share* says that values are 0 or 1: then intervals are Wilson's (1927). Others are Student's
-    over items; where all values agree, as if one more were a unit off.
-    """
-    known = ~np.isnan(values)
-    count = known.sum(0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(known, values, 0.0).sum(0) / count
-    apart = np.where(known, values - mean, 0.0)
-    pull = apart / np.maximum(count, 1)
-    few = np.maximum(count, 2) / (np.maximum(count, 2) - 1.0)
-    covariance = np.einsum("is,it->st", pull, pull) * np.sqrt(few[:, None] * few[None, :])
-    low, high = _wilson(mean, count) if is_share else _student(mean, covariance, count)
-    with np.errstate(invalid="ignore"):
-        least = ((high - low) / (2.0 * NORMAL)) ** 2
-    np.fill_diagonal(covariance, np.maximum(np.diag(covariance), np.nan_to_num(least)))
-    there = np.flatnonzero(count > 0)
-    known_parts, own = parts[there], covariance[np.ix_(there, there)]
-    board = _board(mean[there], own, known_parts, seed)
-    board = replace(board, low=low[there], high=high[there])
-    return _spread(board, there, len(mean), parts.shape[1])
-
-
-def wilson(successes: float, count: int) -> tuple[float, float]:
-    """Return the 90% interval of a share (Wilson 1927)."""
-    low, high = _wilson(np.array([successes / count]), np.array([count]))
-    return float(low[0]), float(high[0])
+def spread(board: Board | None, there: Ints, systems: int, parts: int) -> Board:
+    """Return *board*, which is of the systems *there*, as one of all: nan elsewhere."""
+    columns = {name: np.full(systems, np.nan) for name in Board.__slots__[:-1]}
+    columns["parts"] = np.full((systems, parts), np.nan)
+    for name, column in columns.items():
+        if board is not None:
+            column[there] = getattr(board, name)
+    return Board(**columns)
 
 
 def _pairs(
@@ -238,7 +215,7 @@ def _jackknife(
         found.append(_total(fits, weights, there))
     apart = np.stack(found) - score
     covariance = (groups - 1.0) / groups * np.einsum("gs,gt->st", apart, apart)
-    return np.asarray(covariance * (_student_quantile(groups - 1) / NORMAL) ** 2)
+    return np.asarray(covariance * (student_quantile(groups - 1) / NORMAL) ** 2)
 
 
 def _board(score: Floats, covariance: Floats, parts: Floats, seed: int) -> Board:
@@ -251,35 +228,3 @@ def _board(score: Floats, covariance: Floats, parts: Floats, seed: int) -> Board
     sample = score[:, None] + np.einsum("ij,jk->ik", root(covariance), noise)
     ranks = rank_intervals(sample)
     return Board(score, score - reach, score + reach, *ranks, best_chances(sample), parts)
-
-
-def _spread(board: Board | None, there: Ints, systems: int, parts: int) -> Board:
-    """Return *board*, which is of the systems *there*, as one of all: nan elsewhere."""
-    columns = {name: np.full(systems, np.nan) for name in Board.__slots__[:-1]}
-    columns["parts"] = np.full((systems, parts), np.nan)
-    for name, column in columns.items():
-        if board is not None:
-            column[there] = getattr(board, name)
-    return Board(**columns)
-
-
-def _wilson(share: Floats, count: Ints) -> tuple[Floats, Floats]:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        z = NORMAL**2 / count
-        middle = (share + z / 2.0) / (1.0 + z)
-        reach = np.sqrt(z * share * (1.0 - share) + z**2 / 4.0) / (1.0 + z)
-    return middle - reach, middle + reach
-
-
-def _student(mean: Floats, covariance: Floats, count: Ints) -> tuple[Floats, Floats]:
-    """Widen each mean by its error; a single unit of difference is taken to exist somewhere."""
-    n = np.maximum(count, 1)
-    error = np.sqrt(np.maximum(np.diag(covariance), 1.0 / (n * (n + 1.0))))
-    reach = np.array([_student_quantile(max(int(each) - 1, 1)) for each in count]) * error
-    return mean - reach, mean + reach
-
-
-def _student_quantile(freedom: int) -> float:
-    from scipy.special import stdtrit  # here, because it is needed at the end of a run alone
-
-    return float(stdtrit(freedom, 0.95))

@@ -33,11 +33,12 @@ from ..actors.tables import (
     stamp,
 )
 from ..supervisor.run import Run
-from .boards import Board, Judged, Rows, board_of_values, board_of_verdicts, verdicts_of
+from .boards import Board, Judged, Rows, board_of_verdicts, verdicts_of
 from .ranking.league import League
 from .ranking.likelihood import Floats
 from .self_preference import Favour, favours_of
 from .tournament import outcomes_of
+from .value_board import board_of_values
 
 SCORE: Final = Question("score", 1)
 
@@ -132,17 +133,18 @@ async def score_outputs(
 ) -> Evaluated:
     """Have judges score each of *outputs* (ITEMS) by itself, from 1 to 10; nothing is compared.
 
-    A system's score is the mean over items, by the qualities' weights and over the panel. Cost: one
-    call an output, a quality and a judge; item by item, so that a budget that ends leaves out
-    whole items of all systems alike.
+    A system's score is the mean over items, by the qualities' weights and over the panel; where
+    outputs lack, what it would be on all items (`adjusted`). Cost: one call an output, a quality
+    and a judge; item by item, so that a budget that ends leaves out whole items of all alike.
     """
     matches = _single_matches(contest)
     async with run.sharing(outputs):
         with run.phase("Scores"):
             replies = await run.map(run.judge, matches, by=contest.by, items=outputs)
     outcomes = outcomes_of(matches, replies)
-    values, parts = _values(outcomes, contest)
-    board = board_of_values(values, parts, is_share=False, seed=seed)
+    each = _values(outcomes, contest)
+    values = np.einsum("isq,q->is", each, np.array(contest.weights))
+    board = board_of_values(values, by_quality=each, is_share=False, seed=seed)
     answered = sum(status == "ok" for status in outcomes.column("status").to_pylist())
     is_whole = outcomes.num_rows == matches.num_rows
     stopped: Stopped | None = "data" if is_whole else None
@@ -283,10 +285,10 @@ def _single_matches(contest: Contest) -> pa.RecordBatch:
     return bare(whole, MATCHES)
 
 
-def _values(outcomes: pa.RecordBatch, contest: Contest) -> tuple[Floats, Floats]:
-    """Return each output's score, shape (items, systems), and each system's by quality.
+def _values(outcomes: pa.RecordBatch, contest: Contest) -> Floats:
+    """Return each output's score by each quality, shape (items, systems, qualities).
 
-    An output that lacks a quality has no score; of a panel, those who answered are averaged.
+    Of a panel, those who answered are averaged.
     """
     systems, qualities = len(contest.names), len(contest.by)
     total, seen = (np.zeros((contest.items, systems, qualities)) for _ in range(2))
@@ -298,10 +300,4 @@ def _values(outcomes: pa.RecordBatch, contest: Contest) -> tuple[Floats, Floats]
             total[place] += grade
             seen[place] += 1
     with np.errstate(invalid="ignore"):
-        each = total / seen
-    parts = np.full((systems, qualities), np.nan)
-    for system in range(systems):
-        for quality in range(qualities):
-            known = each[:, system, quality][~np.isnan(each[:, system, quality])]
-            parts[system, quality] = known.mean() if len(known) else np.nan
-    return np.einsum("isq,q->is", each, np.array(contest.weights)), parts
+        return np.asarray(total / seen)

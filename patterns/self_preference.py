@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .boards import NORMAL, Judged
+from .boards import Judged
+from .intervals import NORMAL
 from .ranking.likelihood import Floats, sigmoid
 from .ranking.robust import LONGEST, Strengths, Verdicts, fit_robust, invert
 

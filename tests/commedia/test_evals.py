@@ -187,6 +187,29 @@ def test_a_check_that_raises_leaves_its_output_out_and_one_that_always_does_fail
         evaluate(ITEMS, check=lambda prompt, output: float("nan"))
 
 
+def test_what_a_check_cannot_see_moves_no_score_and_is_said() -> None:
+    """A system that skips the hard items does not win by that."""
+    items = [
+        {"q": f"q {n}", "a": "9" if n % 2 else "4", "b": "8" if n % 2 else None} for n in range(20)
+    ]
+    result = evaluate(items, check=lambda prompt, output: float(output))
+
+    assert order(result) == ["old", "new"]
+    assert result.leaderboard.column("score").to_pylist() == pytest.approx([6.5, 5.5])
+    assert any("scores are adjusted for what is missing" in note for note in result.notes)
+    assert not any("no loss" in note for note in result.notes)
+
+
+def test_systems_that_no_item_connects_are_said_to_be_apart() -> None:
+    items = [
+        {"q": f"q {n}", "a": "9" if n % 2 else None, "b": None if n % 2 else "4"} for n in range(8)
+    ]
+    result = evaluate(items, check=lambda prompt, output: float(output))
+
+    assert result.leaderboard.column("p_best").to_pylist() == pytest.approx([0.5, 0.5], abs=0.05)
+    assert any("no item was scored for both old and new" in note for note in result.notes)
+
+
 def panel(**favourites: str) -> list[Callable[[Row], Any]]:
     """Return judges, each of which prefers what begins with its favourite word, if any does."""
 

@@ -8,11 +8,9 @@ from commedia.actors.tables import OUTCOMES
 from commedia.patterns.boards import (
     Judged,
     Rows,
-    board_of_values,
     board_of_verdicts,
     shares_of,
     verdicts_of,
-    wilson,
     winners_of,
     wins_of,
 )
@@ -133,39 +131,3 @@ def test_intervals_cover_the_differences_about_as_often_as_they_say(criteria: in
         inside += ((board.rank_low <= rank + 0.5) & (rank - 0.5 <= board.rank_high)).tolist()
 
     assert 0.8 <= np.mean(inside) <= 1.0
-
-
-def test_a_mean_of_values_has_an_interval_that_narrows_with_items() -> None:
-    values = np.tile([[1.0, 7.0], [3.0, 8.0], [2.0, np.nan]], (10, 1))
-    parts = np.nanmean(values, axis=0)[:, None]
-
-    few = board_of_values(values[:6], parts, is_share=False, seed=0)
-    many = board_of_values(values, parts, is_share=False, seed=0)
-
-    assert few.score.tolist() == many.score.tolist() == [2.0, 7.5]
-    assert (many.high - many.low < few.high - few.low).all()
-    assert many.order == [1, 0]
-    assert many.rank_low.tolist() == many.rank_high.tolist() == [2.0, 1.0]
-
-
-def test_a_share_of_all_is_not_certain() -> None:
-    values = np.tile([[1.0, 0.0]], (9, 1))
-    board = board_of_values(values, values[:1].T, is_share=True, seed=0)
-
-    assert board.high[0] == pytest.approx(1.0) and 0.7 < board.low[0] < 0.8
-    assert (board.low[0], board.high[0]) == pytest.approx(wilson(9, 9))
-
-
-def test_a_system_without_a_value_has_no_score_and_comes_last() -> None:
-    values = np.array([[np.nan, 1.0], [np.nan, 2.0]])
-    board = board_of_values(values, np.array([[np.nan], [1.5]]), is_share=False, seed=0)
-
-    assert np.isnan(board.score[0]) and board.score[1] == 1.5
-    assert board.order == [1, 0]
-
-
-def test_wilsons_interval_is_the_published_one() -> None:
-    """Of 81 in 263 the 95% interval is 0.255 to 0.366 (Newcombe 1998); the 90% one lies inside."""
-    low, high = wilson(81, 263)
-
-    assert 0.255 < low < 81 / 263 < high < 0.366
