@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from .actors.errors import UsageError
+from .eval_clock import OVER_BUDGET, EvalClock
 from .inputs import MAX_TEXT_CHARS
 
 OUTPUTS_FILE = "outputs.jsonl"
@@ -33,6 +34,7 @@ _SAID_CHARS = 500
 _LOOK_S = 0.02
 """Seconds between two looks at a command that runs."""
 
+_TIMEOUT = "timeout"
 _GRACE_S = 2.0
 """Seconds in which a command that was killed must be gone."""
 
@@ -47,6 +49,9 @@ class Made:
     text: str | None = None
     cause: str | None = None
     said: str = ""
+
+
+_TOO_LATE = Made(cause=OVER_BUDGET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +103,13 @@ async def run_all(
     *,
     timeout_s: float,
     at_once: int,
+    clock: EvalClock,
     tell: Callable[[int, int, int], None] = lambda done, all, failed: None,
 ) -> dict[tuple[str, str], Made]:
     """Run *errands*, *at_once* at a time; returns what each made, by (system, item).
 
-    What finished in an earlier life of the run, in *folder*, is not run again. *tell* is told how
+    What finished in an earlier life of the run, in *folder*, is not run again. When the *clock* is
+    over no other is begun, and those that run are ended; a later life runs them. *tell* is told how
     many are done, of how many, and how many failed. When it is cancelled, so is every command.
     """
     made = finished_in(folder)
@@ -115,9 +122,10 @@ async def run_all(
         async def perform(errand: Errand) -> None:
             nonlocal done, failed
             async with turn:
-                found = await _perform(errand, folder, timeout_s)
+                found = await _perform_in_time(errand, folder, timeout_s, clock)
             made[errand.system, errand.item] = found
-            _note(log, errand, found)
+            if found != _TOO_LATE:
+                _note(log, errand, found)
             done, failed = done + 1, failed + (found.text is None)
             tell(done, len(errands), failed)
 
@@ -189,6 +197,16 @@ def _judged(code: int, data: bytes, said: str) -> Made:
     return Made(text)
 
 
+async def _perform_in_time(
+    errand: Errand, folder: Path, timeout_s: float, clock: EvalClock
+) -> Made:
+    left_s = clock.left_s
+    if not left_s:
+        return _TOO_LATE
+    found = await _perform(errand, folder, min(timeout_s, left_s))
+    return _TOO_LATE if found.cause == _TIMEOUT and left_s < timeout_s else found
+
+
 async def _perform(errand: Errand, folder: Path, timeout_s: float) -> Made:
     home = folder / "commands" / errand.place
     shutil.rmtree(home, ignore_errors=True)  # of a life that was killed
@@ -211,7 +229,7 @@ async def _until_done(
         if is_done:
             return None
         if time.monotonic() >= deadline:
-            return "timeout"
+            return _TIMEOUT
         await asyncio.sleep(_LOOK_S)
 
 

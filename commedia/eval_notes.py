@@ -28,7 +28,7 @@ def eval_notes(
     if checks:
         worst = Counter(dict(checks)).most_common(_MOST_NAMED)
         told = ", ".join(f"{why} ({n})" for why, n in worst)
-        notes.append(f"the check failed on {counted(sum(checks.values()), 'output')}: {told}")
+        notes.append(f"no check of {counted(sum(checks.values()), 'output')}: {told}")
     if len(job.rubric.criteria) > 1 and job.check is None:
         notes.append(
             "the score is the mean over the criteria by their weights, each in units of its own "

@@ -15,8 +15,9 @@ from .actors.messages import ModelSpec
 from .actors.questions import Question
 from .actors.simulation.judge import JudgeProfile
 from .choice import NOBODY, nobody
+from .eval_outputs import Watch
 from .eval_result import EvalResult
-from .eval_run import INPUT_FILE, ITEMS_FILE, Watch, perform_eval
+from .eval_run import INPUT_FILE, ITEMS_FILE, perform_eval
 from .evals import (
     BY_JUDGES,
     EvalJob,

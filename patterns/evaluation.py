@@ -152,6 +152,19 @@ async def score_outputs(
     return Evaluated(board, outcomes, progress, values=values)
 
 
+def nothing_found(contest: Contest, *, is_compared: bool, seed: int = 0) -> Evaluated:
+    """Return what an evaluation comes to whose budget was spent before it began to judge."""
+    systems, outcomes = len(contest.names), concat([], OUTCOMES)
+    progress = Progress(0, 0, 0, 0.0, "budget", None)
+    if not is_compared:
+        values = np.full((contest.items, systems), np.nan)
+        board = board_of_values(values, is_share=False, seed=seed)
+        return Evaluated(board, outcomes, progress, values=values)
+    judged = verdicts_of(outcomes, contest.rows)
+    board = board_of_verdicts(judged, systems, contest.weights, judges=contest.judges, seed=seed)
+    return Evaluated(board, outcomes, progress, judged=judged)
+
+
 class Leagues:
     """A `Ranking` by several qualities: a league for each, which stops by itself.
 
