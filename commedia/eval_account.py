@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .actors.bracket import Stopped
+import numpy as np
+
+from .actors.answers import SILENT_CALLS
 from .actors.models.prices import PRICED_AS, price_of
 from .eval_commands import Made
 from .eval_notes import eval_notes
@@ -19,6 +21,7 @@ from .eval_result import (
     WINS_FILE,
     EvalResult,
     EvalStatus,
+    EvalStopped,
 )
 from .eval_tables import agreement_of, items_of, leaderboard_of, wins_table
 from .evals import BY_JUDGES, EvalJob
@@ -167,19 +170,28 @@ def _missing(
     return {**tally.missing, **{what: count for what, count in more.items() if count}}
 
 
-def _stopped(finished: Finished | None, found: Evaluated) -> Stopped | None:
+def _stopped(finished: Finished | None, found: Evaluated) -> EvalStopped | None:
     if found.progress.stopped == "target" or finished is None:
         return found.progress.stopped
-    halted: dict[str | None, Stopped] = {"budget": "budget", "silence": "data"}
-    return halted.get(finished.halted) or found.progress.stopped
+    if finished.halted == "silence" or _is_silent(found):
+        return "silence"
+    return "budget" if finished.halted == "budget" else found.progress.stopped
+
+
+def _is_silent(found: Evaluated) -> bool:
+    """Whether a ranking ended because the last calls by one of its criteria said nothing."""
+    criterion = found.outcomes.column("criterion").to_numpy()
+    is_ok = np.array([each == "ok" for each in found.outcomes.column("status").to_pylist()], bool)
+    last = [is_ok[criterion == number][-SILENT_CALLS:] for number in np.unique(criterion)]
+    return any(len(each) == SILENT_CALLS and not each.any() for each in last)
 
 
 def _status(
-    finished: Finished | None, stopped: Stopped | None, missing: Mapping[str, int], tally: Tally
+    finished: Finished | None, stopped: EvalStopped | None, missing: Mapping[str, int], tally: Tally
 ) -> EvalStatus:
     if finished is not None and finished.halted == "interrupt":
         return "interrupted"
-    if stopped in ("budget", None) or missing or tally.dead_letters or tally.overruns:
+    if stopped in ("budget", "silence", None) or missing or tally.dead_letters or tally.overruns:
         return "degraded"
     return "completed"
 

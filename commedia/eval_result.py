@@ -24,11 +24,15 @@ PAGE_FILE = "page.html"
 NO_OUTPUT = "output"
 """The count of outputs that are missing, among those of answers by their status."""
 
+EvalStopped = Stopped | Literal["silence"]
+"""Why an evaluation ended: for the reasons of a ranking, or because judges had no usable answer."""
+
 _ENDINGS = {
     "target": "the order is as sure as was asked for",
-    "budget": "the budget allows no more calls",
-    "saturation": "all was asked that there is to ask",
+    "budget": "the budget is spent",
+    "saturation": "asking again about these items would tell no more",
     "data": "all was asked that there is to ask",
+    "silence": "the judges had no usable answer",
 }
 
 
@@ -64,7 +68,7 @@ class EvalResult:
     rounds: int
     wall_s: float
     target: float
-    stopped: Stopped | None
+    stopped: EvalStopped | None
     predicted_tau: float | None
     output: str
     page: str | None

@@ -95,6 +95,17 @@ def test_what_judges_refuse_is_missing_and_no_verdict() -> None:
     assert result.leaderboard.column("wins").to_pylist() == [8, 0]
 
 
+@pytest.mark.parametrize("check", [None, True])
+def test_judges_without_a_usable_answer_end_it_and_that_is_said(check: bool | None) -> None:
+    """It is not said that all was asked."""
+    items = [{"q": f"question {n}", "a": "plain", "b": "good"} for n in range(60)]
+    result = evaluate(items, Judge(refuses=lambda prompt: True), check=check)
+
+    assert (result.status, result.stopped) == ("degraded", "silence")
+    assert result.calls < 120
+    assert any("stopped: the judges had no usable answer" in line for line in result.lines())
+
+
 def test_a_missing_output_is_counted_and_is_no_loss() -> None:
     items = [{**row, "b": None if n < 3 else row["b"]} for n, row in enumerate(ITEMS)]
     result = evaluate(items, Judge("plain", "good"), target=0.9999)
