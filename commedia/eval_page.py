@@ -88,7 +88,7 @@ class Shown(Protocol):
 
     @property
     def agreement(self) -> Mapping[str, float] | None:
-        """How far winners agree with labels; None without labels."""
+        """How far verdicts agree with labels; None without labels."""
         ...
 
     @property

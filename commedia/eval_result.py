@@ -40,8 +40,9 @@ _ENDINGS = {
 class EvalResult:
     """A finished evaluation; nan, null in JSON, is what nothing was found out about.
 
-    *check* is None where outputs were compared. *agreement* is with the labels: `decided` items
-    with a label and a winner, `agreed` of them, their `share` and its 90% interval. *favours* say
+    *check* is None where outputs were compared. *agreement* is with the labels: of the `pairs`
+    of a label's system with another, on so many `items`, the `share` in which the label's was
+    preferred (a tie is half), its 90% interval, and the share by `chance`. *favours* say
     how judges treat their own model's outputs, where one did. *missing* counts answers by status,
     and outputs.
     """
@@ -197,13 +198,14 @@ def _ending(result: EvalResult) -> str:
 
 def _agreement(result: EvalResult) -> list[str]:
     found = result.agreement
-    if found is None:
+    if found is None or "pairs" not in found:  # without labels, or counted by an older version
         return []
-    if not found["decided"]:
-        return ["agreement with the labels: no item has both a label and a winner"]
+    if not found["pairs"]:
+        return ["agreement with the labels: no verdict is on the system that a label names"]
     return [
-        f"agreement with the labels: {found['agreed']:.0f} of {found['decided']:.0f} decided items "
-        f"({found['share']:.0%}, 90% interval {found['low']:.0%} to {found['high']:.0%})"
+        f"agreement with the labels: their system preferred in {found['share']:.0%} of "
+        f"{found['pairs']:,.0f} pairs on {counted(int(found['items']), 'item')} (90% interval "
+        f"{found['low']:.0%} to {found['high']:.0%}; by chance {found['chance']:.0%})"
     ]
 
 

@@ -1,16 +1,20 @@
 """The tables of a finished evaluation: its leaderboard, who beat whom, and each item."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
 from .eval_commands import Made
 from .evals import UNDECIDED, EvalJob
-from .patterns.boards import shares_of, winners_of, wins_of
+from .patterns.boards import points_of, shares_of, winners_of, wins_of
 from .patterns.evaluation import Contest, Evaluated
 from .patterns.intervals import wilson
+from .patterns.ranking.likelihood import Floats
+
+CHANCE: Final = 0.5
+"""The share of agreement with labels of a judge that knows nothing."""
 
 
 def leaderboard_of(
@@ -92,29 +96,48 @@ def items_of(
 
 
 def agreement_of(job: EvalJob, found: Evaluated, contest: Contest) -> dict[str, float] | None:
-    """Count on how many items with a label and a single winner both are the same system.
+    """Return how far verdicts agree with the labels: of the pairs of a label's system with another
+    on its item, the *share* in which the label's was preferred, a tie being half.
 
-    An item counts only if its labelled system was among those compared (or scored) there.
+    A judge that knows nothing gets half, whatever pairs it was shown. The interval takes an item as
+    one observation; one without such a pair does not count.
     """
     if job.labels is None:
         return None
-    values = found.values
+    pairs = _against_all(found, contest)
+    labelled = [
+        (row, job.names.index(str(label)))
+        for row, label in enumerate(job.labels)
+        if label not in (None, UNDECIDED)
+    ]
+    met = np.array([pairs[place] for place in labelled], np.float64).reshape(-1, 3)
+    points, worth, count = met[met[:, 1] > 0].T
+    agreed: dict[str, float] = {"items": len(count), "pairs": int(count.sum()), "chance": CHANCE}
+    if len(count):
+        share, low, high = _share(points, worth, int(count.sum()))
+        agreed |= {"share": share, "low": low, "high": high}
+    return agreed
+
+
+def _against_all(found: Evaluated, contest: Contest) -> Floats:
+    """Return of each item and system its points against others, of how many, in how many pairs."""
     if found.judged is not None:
-        values, _ = shares_of(found.judged, contest.rows, contest.weights)
-    assert values is not None
-    decided = agreed = 0
-    for row, (winner, label) in enumerate(zip(winners_of(values), job.labels, strict=True)):
-        if winner is None or label in (None, UNDECIDED):
-            continue
-        if not np.isnan(values[row, job.names.index(str(label))]):
-            decided, agreed = decided + 1, agreed + (job.names[winner] == label)
-    if not decided:
-        return {"decided": 0, "agreed": 0}
-    low, high = wilson(agreed, decided)
-    return {
-        "decided": decided,
-        "agreed": agreed,
-        "share": agreed / decided,
-        "low": low,
-        "high": high,
-    }
+        return np.stack(points_of(found.judged, contest.rows, contest.weights), 2)
+    assert found.values is not None
+    values = found.values
+    ahead = (values[:, :, None] > values[:, None, :]).sum(2).astype(np.float64)
+    level = (values[:, :, None] == values[:, None, :]).sum(2) - ~np.isnan(values)
+    others = (~np.isnan(values)).sum(1)[:, None] - 1.0
+    others = np.where(np.isnan(values), 0.0, others)
+    return np.stack([ahead + level / 2.0, others, others], 2)
+
+
+def _share(points: Floats, worth: Floats, pairs: int) -> tuple[float, float, float]:
+    """Return the share of the *points* in all, and its interval: Wilson's, of as many observations
+    as would leave it as uncertain as the items do, which are that many at least."""
+    share = float(points.sum() / worth.sum())
+    items, apart = len(points), (points - share * worth) / worth.mean()
+    variance = float(np.sum(apart**2)) / items / max(items - 1, 1)
+    count = share * (1.0 - share) / variance if variance > 0.0 else items
+    count = min(max(count, items), pairs)
+    return (share, *wilson(share * count, count))

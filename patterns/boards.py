@@ -97,9 +97,9 @@ def wins_of(verdicts: Verdicts, systems: int) -> tuple[Ints, Ints]:
     return wins, ties
 
 
-def shares_of(judged: Judged, rows: Rows, weights: Sequence[float]) -> tuple[Floats, Ints]:
-    """Return each system's share of the points on each item, shape (items, systems), and of how
-    many pairs; a tie is half a point, nan where it was never compared."""
+def points_of(judged: Judged, rows: Rows, weights: Sequence[float]) -> tuple[Floats, Floats, Ints]:
+    """Return the points of each output against others, how many there were to win, and in how many
+    pairs, each of shape (items, systems); a tie is half a point."""
     v, size = judged.verdicts, rows.items * rows.systems
     weight = np.array(weights, np.float64)[judged.criterion]
     points, worth = np.zeros(size), np.zeros(size)
@@ -109,10 +109,16 @@ def shares_of(judged: Judged, rows: Rows, weights: Sequence[float]) -> tuple[Flo
         points += np.bincount(key, weight * (np.sign(way * v.grade) + 1.0) / 2.0, size)
         worth += np.bincount(key, weight, size)
         count += np.bincount(key, minlength=size)
-    with np.errstate(invalid="ignore"):
-        share = points / worth
     shape = (rows.items, rows.systems)
-    return share.reshape(shape), count.reshape(shape)
+    return points.reshape(shape), worth.reshape(shape), count.reshape(shape)
+
+
+def shares_of(judged: Judged, rows: Rows, weights: Sequence[float]) -> tuple[Floats, Ints]:
+    """Return each system's share of the points on each item, shape (items, systems), and of how
+    many pairs; nan where it was never compared."""
+    points, worth, count = points_of(judged, rows, weights)
+    with np.errstate(invalid="ignore"):
+        return points / worth, count
 
 
 def winners_of(share: Floats) -> list[int | None]:

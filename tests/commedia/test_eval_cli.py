@@ -142,7 +142,7 @@ def test_json_is_one_object_and_the_page_is_written_where_it_is_asked_for(
     account = json.loads(out)
     assert (code, out.count("\n")) == (0, 1)
     assert (account["status"], account["page"]) == ("completed", "page.html")
-    assert account["agreement"]["decided"] > 0
+    assert account["agreement"]["pairs"] > 0
     assert {"system", "score", "low", "high"} <= account["leaderboard"][0].keys()
     assert (folder / "page.html").read_text().startswith("<!doctype html>")
     assert err.startswith("simulated") and err.count("\n") == 1
