@@ -1,9 +1,7 @@
 """A league: few systems, judged on many items; each match shows their outputs on one item."""
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from itertools import combinations
-from math import comb
 from typing import Final
 
 import numpy as np
@@ -14,24 +12,19 @@ from ...actors.bracket import Progress, Stopped
 from ...actors.errors import UsageError
 from ...actors.questions import Question
 from ...actors.tables import STANDING
+from .fixtures import Fixtures
 from .likelihood import Bools, Floats, Ints
 from .log import Log
 from .matches import Matches
 from .posterior import best_chances, rank_intervals
+from .rematches import Rematches, Seen, teaches
 from .robust import Strengths, Verdicts, Worth, fit_robust
-from .schedule import places
 from .stopping import Plan, Point, expected_calls, pairs_worth, round_size
 
 FIRST_ROUND, LEAST_FIRST = 12.0, 32
 """Pairs a system at first, and matches at least: enough to see how far items differ."""
 
 RANK_DRAWS: Final = 1000
-STAGES: Final = 8
-"""A round is planned in so many parts, each knowing what those before it will tell."""
-
-FEW_SETS, TRIES = 300, 8
-"""Of so many sets of systems each is looked at; of more, so many are drawn for an item."""
-
 CLEAR: Final = 3.0
 """A position bias of so many standard errors is told."""
 
@@ -39,9 +32,10 @@ CLEAR: Final = 3.0
 class League:
     """A `Ranking` of systems. Row r of the item table is the output of *system[r]* on *item[r]*.
 
-    Matches show outputs on one item, never the same set of systems twice on it, and meet in the
-    pairings that tell most of the order. It stops at *target* (predicted Kendall tau), when
-    *budget_calls* are used up, or when all is asked. The standing's `item` is the number of a
+    Matches show outputs on one item, in the pairings that tell most of the order. When every set of
+    systems has met on every item they meet again, in the other order or before another judge, as
+    long as that teaches. It stops at *target* (predicted Kendall tau), when *budget_calls* are used
+    up, or when the items have told what they can. The standing's `item` is the number of a
     system; intervals allow for what verdicts about one item share. *judges* are how many the panel
     has, *names* the systems'. A pure function of its arguments and the outcomes; picklable.
     """
@@ -65,16 +59,19 @@ class League:
         self._n = len(names) if names is not None else int(self._system.max(initial=-1)) + 1
         self._names = list(names) if names is not None else [str(s) for s in range(self._n)]
         self._question, self._judges, self._seed = question, judges, seed % 2**63
-        self._fixtures = _Fixtures(self._system, self._item, self._n, question)
+        self._fixtures = Fixtures(self._system, self._item, self._n, question)
+        self._again = Rematches(self._system, self._n, judges)
         self._log = Log(len(self._system))
-        most = self._fixtures.room()
+        once = self._fixtures.room()
         first = FIRST_ROUND * self._n / pairs_worth(question)
-        first = min(max(LEAST_FIRST, round(first)), max(most, 1))
+        first = min(max(LEAST_FIRST, round(first)), max(once, 1))
+        most = once * self._again.most
         self._plan = Plan(target, budget_calls, None, first, first, most, most)
         self._now = Strengths.unknown(self._n, judges)
         self._tau, self._version = float(self._n < 2), 0
         self._round = self._asked = 0
         self._history: list[Point] = []
+        self._seen: list[Seen] = []
         self._ended: Stopped | None = None
 
     def next_matches(self, limit: int | None = None) -> pa.RecordBatch:
@@ -84,13 +81,8 @@ class League:
         wanted = round_size(self._plan, self._history, self._asked)
         wanted = wanted if limit is None else min(wanted, limit)
         if self._stopped() is None and wanted > 0:
-            rng = self._random("matches")
-            self._fixtures.keep(self._log.present & ~self._log.keeps_failing())
-            worth = Worth(self._now, self._there())
-            shown = self._fixtures.hand_out(worth, wanted, rng)
-            dealt = rng.permutation(np.arange(sum(map(len, shown))) % self._judges)
-            for rows in shown:
-                round.add(rows, self._question, dealt[len(round) : len(round) + len(rows)])
+            for rows, judges in self._new_matches(wanted) or self._rematches(wanted):
+                round.add(rows, self._question, judges)
             if not len(round):
                 self._ended = "saturation"
         self._round += len(round) > 0
@@ -164,6 +156,32 @@ class League:
                 found.append(self._of_pairs(judge, first, second, grade, np.ones(len(first))))
         return Verdicts.all(found)
 
+    def _new_matches(self, wanted: int) -> list[tuple[Ints, Ints]]:
+        """Return matches of systems that are new to each other on their item, and who judges."""
+        rng = self._random("matches")
+        self._fixtures.keep(self._shown())
+        worth = Worth(self._now, self._there())
+        shown = self._fixtures.hand_out(worth, wanted, rng)
+        dealt = rng.permutation(np.arange(sum(map(len, shown))) % self._judges)
+        ends = np.cumsum([0, *map(len, shown)])
+        found = [
+            (rows, dealt[end : end + len(rows)]) for rows, end in zip(shown, ends, strict=False)
+        ]
+        for rows, judges in found:
+            self._again.note(rows, judges)
+        return found
+
+    def _rematches(self, wanted: int) -> list[tuple[Ints, Ints]]:
+        """Return matches of systems that have met on their item, as long as that teaches."""
+        if not teaches(self._seen, once=len(self._again)):
+            return []
+        worth = Worth(self._now, self._there())
+        return self._again.hand_out(worth, wanted, self._shown(), self._random("rematches"))
+
+    def _shown(self) -> Bools:
+        """Return which rows of the item table may be shown."""
+        return np.asarray(self._log.present & ~self._log.keeps_failing(), np.bool_)
+
     def _of_lists(self, judge: int, ranked: Ints, picked: Ints, place: Floats) -> list[Verdicts]:
         found = []
         for upper, lower in combinations(range(len(ranked)), 2):
@@ -186,8 +204,10 @@ class League:
         self._version = self._log.version
         self._now = fit_robust(self._n, self.verdicts(), judges=self._judges)
         self._tau = self._now.tau(np.flatnonzero(self._there())) if len(self._log) else 0.0
+        seen = Seen(self._asked, self._now.spread(np.flatnonzero(self._there())))
         earlier = [point for point in self._history if point.asked < self._asked]
         self._history = [*earlier, Point(self._asked, self._tau)]
+        self._seen = [*(each for each in self._seen if each.asked < self._asked), seen]
 
     def _there(self) -> Bools:
         """Return which systems have an output left."""
@@ -225,7 +245,10 @@ class League:
         if failing := int(self._log.keeps_failing().sum()):
             notes.append(f"matches of {failing} outputs kept failing; they are no longer shown")
         if stopped == "saturation":
-            notes.append("every match was asked; more items would tell more")
+            again = "they met again"
+            if not self._again.is_open(self._shown()):
+                again = "in both orders" + (" before each judge" if self._judges > 1 else "")
+            notes.append(f"all met on every item, {again}; more items would tell more")
         met = np.bincount(self._system, self._log.answered, self._n)
         if unmet := [self._names[s] for s in np.flatnonzero((met == 0) & self._there())]:
             notes.append(f"nothing was answered about {', '.join(unmet)}")
@@ -240,155 +263,3 @@ class League:
 
     def _random(self, purpose: str) -> np.random.Generator:
         return np.random.default_rng([self._seed, self._round, *purpose.encode()])
-
-
-class _Fixtures:
-    """Who can meet on which item, who has met there, and how often each was shown ahead."""
-
-    def __init__(self, system: Ints, item: Ints, n: int, question: Question) -> None:
-        self._n, self._question = n, question
-        self._row = np.full((n, int(item.max(initial=-1)) + 1), -1)
-        self._row[system, item] = np.arange(len(system))
-        if (self._row >= 0).sum() < len(system):
-            raise UsageError("a system has two outputs on one item: a league takes one")
-        self._has = self._row >= 0
-        self._met: dict[int, list[int]] = {}  # sets of systems by item; of pairs, items by pair
-        self._used = np.zeros(self._row.shape[1], np.int64)
-        self._ahead = np.zeros((n, n))
-
-    def room(self) -> int:
-        """Return how many matches there are in all."""
-        sizes = self._has.sum(0).tolist()
-        return sum(comb(size, self._size(size)) for size in sizes if size > 1)
-
-    def keep(self, rows: Bools) -> None:
-        """Show only these *rows* of the item table from now on."""
-        self._has = (self._row >= 0) & rows[self._row]
-
-    def hand_out(self, worth: Worth, count: int, rng: np.random.Generator) -> list[Ints]:
-        """Return at most *count* new matches: the rows to show, as matrices of one width each."""
-        chosen: dict[int, list[Ints]] = {}
-        left, stage, found = count, STAGES, 1
-        draw = self._draw_lists if self._question.kind == "list" else self._draw_pairs
-        while left and found:
-            met, found = np.zeros((self._n, self._n)), 0
-            for item, company in draw(worth.gain() ** 2, -(-left // stage), rng):
-                shown = self._order(company, rng)
-                chosen.setdefault(len(shown), []).append(self._row[shown, item])
-                self._used[item] += 1
-                met[np.ix_(shown, shown)] += 1.0 / (len(shown) - 1.0)
-                found += 1
-            left, stage = left - found, max(stage - 1, 1)
-            np.fill_diagonal(met, 0.0)
-            worth.expect(met)
-        return [np.stack(rows)[rng.permutation(len(rows))] for rows in chosen.values()]
-
-    def _size(self, available: int) -> int:
-        return min(self._question.size, available)
-
-    def _draw_pairs(
-        self, weight: Floats, count: int, rng: np.random.Generator
-    ) -> Iterator[tuple[int, Ints]]:
-        """Yield at most *count* items with two systems that are new to each other there, as often
-        as the two weigh, and the items least used first."""
-        has = self._has.astype(np.float64)
-        room = has @ has.T  # whole numbers, exact in any order
-        for pair, items in self._met.items():
-            room[divmod(pair, self._n)] -= int(
-                self._has[:, items][list(divmod(pair, self._n))].all(0).sum()
-            )
-        upper = np.triu_indices(self._n, 1)
-        is_open = room[upper] > 0
-        numbers = np.minimum(_dealt(weight[upper] * is_open, is_open, count, rng), room[upper])
-        for place in rng.permutation(np.flatnonzero(numbers)).tolist():
-            both = np.array([upper[0][place], upper[1][place]])
-            met = self._met.setdefault(int(both[0] * self._n + both[1]), [])
-            free = np.setdiff1d(np.flatnonzero(self._has[both].all(0)), met)
-            order = np.lexsort((rng.random(len(free)), self._used[free]))
-            for item in free[order[: int(numbers[place])]].tolist():
-                met.append(item)
-                yield item, both
-
-    def _draw_lists(
-        self, weight: Floats, count: int, rng: np.random.Generator
-    ) -> Iterator[tuple[int, Ints]]:
-        """Yield at most *count* items, least used first, and systems not yet listed for each."""
-        order = np.lexsort((rng.random(len(self._used)), self._used))
-        for item in order.tolist():
-            if count and (company := self._company(item, weight, rng)) is not None:
-                self._met.setdefault(item, []).append(int(self._codes(company)))
-                count -= 1
-                yield item, company
-
-    def _company(self, item: int, weight: Floats, rng: np.random.Generator) -> Ints | None:
-        """Return a new set of systems for *item*, drawn by their *weight* in pairs, if any is."""
-        there = np.flatnonzero(self._has[:, item])
-        size = self._size(len(there))
-        if size < 2:
-            return None
-        met, mine = self._met.get(item, []), weight[np.ix_(there, there)]
-        if comb(len(there), size) > FEW_SETS:
-            for _ in range(TRIES):
-                drawn = there[_gather(mine, size, rng)]
-                if int(self._codes(drawn)) not in met:
-                    return np.asarray(drawn)
-            return None
-        sets = _subsets(len(there), size)
-        sets = sets[~np.isin(self._codes(there[sets]), met)]
-        value = mine[sets[:, :, None], sets[:, None, :]].sum((1, 2))
-        return np.asarray(there[sets[_pick(value, rng)]]) if len(sets) else None
-
-    def _codes(self, company: Ints) -> Ints:
-        """Return a number for each set of systems (the last axis, in their order)."""
-        code = np.zeros(company.shape[:-1], np.int64)
-        for place in range(company.shape[-1]):
-            code = code * self._n + company[..., place]  # two large sets may share one: rare
-        return code
-
-    def _order(self, company: Ints, rng: np.random.Generator) -> Ints:
-        """Return *company* as it is shown: first who was shown behind these others so far, then
-        behind all."""
-        within = self._ahead[np.ix_(company, company)].sum(1)
-        in_all = self._ahead[company].sum(1) / (10.0 + np.abs(self._ahead).sum())
-        chance = 1e-6 if len(company) == 2 else 0.5
-        urge = within + in_all + chance * rng.random(len(company))
-        shown = company[np.argsort(urge, kind="stable")]
-        place = places(len(shown))
-        self._ahead[np.ix_(shown, shown)] += place[:, None] - place[None, :]
-        return shown
-
-
-def _dealt(weight: Floats, is_open: Bools, count: int, rng: np.random.Generator) -> Ints:
-    """Return *count* dealt to places in proportion to their *weight*, or evenly where all are 0."""
-    weight = weight if weight.any() else is_open.astype(np.float64)
-    order = rng.permutation(len(weight))
-    ends = np.cumsum(weight[order])
-    if not len(ends) or not ends[-1]:
-        return np.zeros(len(weight), np.int64)
-    steps = np.floor(ends / ends[-1] * count + rng.random())
-    dealt = np.zeros(len(weight), np.int64)
-    dealt[order] = np.diff(steps, prepend=0.0).astype(np.int64)
-    return dealt
-
-
-@lru_cache(maxsize=64)
-def _subsets(count: int, size: int) -> Ints:
-    """Return all sets of *size* of the places below *count*, as rows."""
-    return np.array(list(combinations(range(count), size)), np.int64)
-
-
-def _gather(weight: Floats, size: int, rng: np.random.Generator) -> Ints:
-    """Return *size* different places in their order, each drawn by its *weight* with the others."""
-    company = list(divmod(_pick(weight.ravel(), rng), len(weight)))
-    while len(company) < size:
-        value = weight[company].sum(0) + 1e-200
-        value[company] = 0.0
-        company.append(_pick(value, rng))
-    return np.sort(np.array(company))
-
-
-def _pick(weight: Floats, rng: np.random.Generator) -> int:
-    """Return a place, drawn by *weight*; any where all weigh nothing."""
-    ends = np.cumsum(weight if weight.any() else np.ones(len(weight)))
-    place = np.searchsorted(ends, rng.random() * ends[-1], side="right")
-    return min(int(place), len(ends) - 1)

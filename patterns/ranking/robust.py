@@ -106,6 +106,14 @@ class Strengths:
         z = np.abs(gap[upper]) / np.sqrt(np.maximum(spread[upper], 1e-300))
         return float(np.mean(2.0 * ndtr(z) - 1.0)) if len(z) else 1.0
 
+    def spread(self, among: Ints) -> float:
+        """Return the variance of a difference between two systems *among* all: a typical one."""
+        upper = np.triu_indices(len(among), 1)
+        variance = self.gaps()[1][np.ix_(among, among)][upper]
+        return (
+            float(np.exp(np.mean(np.log(np.maximum(variance, 1e-300))))) if len(variance) else 0.0
+        )
+
     def win_chances(self, verdicts: Verdicts) -> Floats:
         """Return the chance that *one* wins each of *verdicts*, given that it is no tie."""
         return sigmoid(self.decided * _differences(self.mean, self.judges, verdicts))

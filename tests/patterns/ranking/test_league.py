@@ -59,13 +59,14 @@ def play(ranking: League, answer: Answer) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("ask", ["pair", "graded", "list:3", "list:9"])
-def test_every_match_is_about_one_item_and_new(ask: str) -> None:
+def test_every_match_is_about_one_item_and_new_as_long_as_any_is(ask: str) -> None:
     world = World(np.zeros(6), 20)
+    calls = 20 if ask == "list:9" else 150
 
-    shown = play(league(world, ask, target=1.1, budget_calls=150), world.answer)
+    shown = play(league(world, ask, target=1.1, budget_calls=calls), world.answer)
 
     keys = [(item_of(world, row), frozenset(world.system[row].tolist())) for row in shown]
-    assert len({*keys}) == len(keys) == (20 if ask == "list:9" else 150)
+    assert len({*keys}) == len(keys) == calls
     assert all(len(systems) == len(row) for (_, systems), row in zip(keys, shown, strict=True))
 
 
@@ -75,16 +76,54 @@ def item_of(world: World, row: list[int]) -> int:
     return int(item)
 
 
-@given(st.integers(2, 7), st.integers(1, 9), st.integers(0, 99))
-def test_without_a_target_all_is_asked_once(systems: int, items: int, seed: int) -> None:
+@given(st.integers(2, 7), st.integers(1, 9), st.integers(1, 3), st.integers(0, 99))
+def test_without_a_target_all_meet_and_then_again_but_never_as_before(
+    systems: int, items: int, judges: int, seed: int
+) -> None:
     world = World(np.zeros(systems), items, seed=seed)
-    ranking = league(world, target=1.1, seed=seed)
+    ranking = league(world, target=1.1, seed=seed, judges=judges)
 
-    shown = play(ranking, world.answer)
+    shown, asked = [], []
+    while (matches := ranking.next_matches()).num_rows:
+        shown += matches.column("shown").to_pylist()
+        asked += matches.column("judge").to_pylist()
+        ranking.record(judged(matches, [world.answer] * judges))
 
-    assert len(shown) == items * systems * (systems - 1) // 2
+    once = items * systems * (systems - 1) // 2
+    ways = [(judge, *row) for judge, row in zip(asked, shown, strict=True)]
+    assert len({frozenset(row) for row in shown[:once]}) == once
+    assert once < len(shown) <= 2 * judges * once
+    assert len({*ways}) == len(ways)
     assert ranking.progress().stopped == "saturation"
-    assert ranking.progress().notes[0] == "every match was asked; more items would tell more"
+    assert ranking.progress().notes[0].startswith("all met on every item, ")
+
+
+def test_few_items_are_used_up_before_a_league_gives_up() -> None:
+    """Two systems on 40 items, three judges: the order that 40 matches leave open is found."""
+    world = World(np.array([0.4, 0.0]), 40, seed=3, taste=0.3)
+    ranking = league(world, target=0.95, judges=3)
+    while (matches := ranking.next_matches()).num_rows:
+        ranking.record(judged(matches, [world.answer] * 3))
+        tau, asked = ranking.progress().predicted_tau, ranking.progress().asked
+        if asked == 40:
+            assert tau < 0.9
+
+    assert ranking.progress().stopped == "target"
+    assert 40 < ranking.progress().asked <= 240
+
+
+def test_intervals_hold_where_the_same_items_are_judged_again() -> None:
+    """Of two equal systems: what is said again of an item counts as one observation with it."""
+    surprised = []
+    for seed in range(60):
+        world = World(np.zeros(2), 30, seed=seed, taste=1.5)
+        ranking = league(world, target=1.1, seed=seed, judges=3)
+        while (matches := ranking.next_matches()).num_rows:
+            ranking.record(judged(matches, [world.answer] * 3))
+        gap, variance = ranking.strengths().gaps()
+        surprised.append(abs(gap[0, 1]) > 1.645 * variance[0, 1] ** 0.5)
+
+    assert np.mean(surprised) <= 0.2  # 10% is meant
 
 
 def test_both_orders_are_shown_alike() -> None:
