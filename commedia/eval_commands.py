@@ -1,7 +1,8 @@
 """Commands as systems: one process an item, in a folder of its own, within limits.
 
-A command runs with the user's rights: there is no sandbox. It sees neither a key nor anything else
-of the environment, but for PATH, HOME (its own folder), LANG and TERM.
+A command runs with the user's rights: there is no sandbox. It is passed no key, nor anything else
+of the environment but for PATH, HOME (its own folder), LANG and TERM; what its user could read it
+can read, be it files or the environment of the shell that started us.
 """
 
 import asyncio
@@ -21,13 +22,17 @@ from typing import IO
 
 from .actors.errors import UsageError
 from .eval_clock import OVER_BUDGET, EvalClock
+from .eval_processes import end_descendants, hidden, now
 from .inputs import MAX_TEXT_CHARS
 
 OUTPUTS_FILE = "outputs.jsonl"
 """What finished commands wrote, one JSON object a line."""
 
 MAX_OUTPUT_BYTES = 1_000_000
-UNSAFE = "commands run with your rights and without a sandbox; they see no key of yours"
+UNSAFE = (
+    "commands run with your rights and without a sandbox: they are passed no key, but can read "
+    "what you can"
+)
 
 _PASSED_ON = ("PATH", "LANG", "TERM")
 _SAID_CHARS = 500
@@ -117,7 +122,7 @@ async def run_all(
     failed = sum(made[e.system, e.item].text is None for e in errands if e not in wanted)
     done = len(errands) - len(wanted)
     turn = asyncio.Semaphore(at_once)
-    with _log(folder) as log:
+    with _log(folder) as log, hidden():
 
         async def perform(errand: Errand) -> None:
             nonlocal done, failed
@@ -153,9 +158,11 @@ async def run_command(argv: Sequence[str], prompt: str, *, home: Path, timeout_s
     """Run *argv* in the folder *home*, with *prompt* on its standard input, and return its output.
 
     It fails by another exit code than 0, by taking longer than *timeout_s*, by writing more than
-    MAX_OUTPUT_BYTES, or by writing nothing but blanks. What it leaves running ends with it. Its
-    streams are files: nothing waits for a pipe that somebody else holds open.
+    MAX_OUTPUT_BYTES, or by writing nothing but blanks. What it leaves running ends with it, also in
+    a session of its own, unless it has changed its environment. Its streams are files: nothing
+    waits for a pipe that somebody else holds open.
     """
+    since = now()
     with contextlib.ExitStack() as stack:
         given, told, said = (
             stack.enter_context(tempfile.TemporaryFile(dir=home.parent)) for _ in range(3)
@@ -178,6 +185,7 @@ async def run_command(argv: Sequence[str], prompt: str, *, home: Path, timeout_s
             failed = await _until_done(process, [told, said], timeout_s)
         finally:
             _end(process)
+            end_descendants(home, since)
         tail = _tail(said)
         if failed is not None:
             return Made(cause=failed, said=tail)

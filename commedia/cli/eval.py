@@ -37,7 +37,8 @@ Examples:
     commedia eval answers.csv --prompt question --system old=answer_1 --check check.py:is_right
 
 Commands run with your rights and without a sandbox, each in a folder of its own that is gone
-afterwards; they see no key, and of the environment PATH, HOME, LANG and TERM alone.
+afterwards. They are passed PATH, HOME, LANG and TERM and no key, but can read what you can: your
+files, and the environment of your shell. What they leave running is ended.
 
 Exit codes: 0 completed, 3 degraded (something is missing, or the budget ended first), 1 failed,
 2 usage, 130 interrupted; commedia resume goes on with any of them.

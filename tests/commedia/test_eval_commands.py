@@ -1,7 +1,9 @@
 """Commands as systems: in folders of their own, without a key, within limits, and once each."""
 
 import contextlib
+import ctypes
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +13,9 @@ import pytest
 from evaluations import ITEMS, QUALITY, Judge, evaluate, order
 
 from commedia.actors.errors import RunFailedError, UsageError
-from commedia.eval_commands import OUTPUTS_FILE, environment, finished_in, read_command
+from commedia.cli.eval import EXAMPLES
+from commedia.eval_commands import OUTPUTS_FILE, UNSAFE, environment, finished_in, read_command
+from commedia.eval_processes import hidden
 from commedia.session import Session
 
 ECHO = "import sys; print('good', sys.stdin.read())"
@@ -101,6 +105,58 @@ def test_what_a_command_leaves_running_ends_with_it_and_holds_nobody_up(tmp_path
     assert result.missing == {}
     with contextlib.suppress(psutil.NoSuchProcess):
         assert psutil.Process(int(pid.read_text())).status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_a_command_leaves_in_a_session_of_its_own_ends_with_it(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    code = (
+        "import subprocess; child = subprocess.Popen(['sleep', '60'], start_new_session=True);"
+        f"open({str(pid)!r}, 'w').write(str(child.pid)); print('good')"
+    )
+    evaluate(ITEMS[:1], systems={"new": "b"}, commands={"old": command(code)}, quality=QUALITY)
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        assert psutil.Process(int(pid.read_text())).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hides a process from its user")
+def test_our_environment_is_hidden_while_commands_run() -> None:
+    """Evaluations may overlap; root, who may be testing, sees everything."""
+    libc = ctypes.CDLL(None)
+
+    def is_open() -> bool:
+        return bool(libc.prctl(3, 0, 0, 0, 0) == 1)
+
+    before = is_open()
+    libc.prctl(4, 1, 0, 0, 0)
+    try:
+        seen = [is_open()]
+        with hidden():
+            seen.append(is_open())
+            with hidden():
+                seen.append(is_open())
+            seen.append(is_open())
+        seen.append(is_open())
+    finally:
+        libc.prctl(4, int(before), 0, 0, 0)
+
+    assert seen == [True, False, False, False, True]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is hidden from root")
+def test_a_command_cannot_read_our_environment() -> None:
+    tell = "import os; print(open(f'/proc/{os.getppid()}/environ').read())"
+    result = evaluate(
+        ITEMS[:1], Judge("plain"), systems={"a": "a", "b": "b"}, commands={"new": command(tell)}
+    )
+
+    assert any("new: exit 1" in note for note in result.notes)
+
+
+def test_what_is_said_of_commands_is_no_more_than_is_true() -> None:
+    assert "no key" in UNSAFE and "can read what you can" in UNSAFE
+    assert "see no key" not in UNSAFE + EXAMPLES
 
 
 def test_commands_that_all_fail_fail_the_evaluation_and_say_why() -> None:

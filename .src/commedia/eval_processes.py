@@ -1,0 +1,1 @@
+../../commedia/eval_processes.py
