@@ -8,13 +8,14 @@ from typing import Any
 RIVALS = 4
 """So many of those who stand nearest to an item are named."""
 
-_GRADES = {
+GRADES = {
     2: "much more than",
     1: "more than",
     0: "a tie with",
     -1: "less than",
     -2: "much less than",
 }
+"""A grade in words, of what was shown first and what was shown second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def _meeting(match: Mapping[str, Any], item: str) -> Meeting:
         above, below, level = (
             others if chosen else () for chosen in (grade > 0, grade < 0, grade == 0)
         )
-        answer = _GRADES[grade]
+        answer = GRADES[grade]
     return Meeting(
         round=match["round"],
         question=match["question"],

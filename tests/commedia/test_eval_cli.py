@@ -208,6 +208,47 @@ def test_resume_goes_on_and_show_shows_it_again(
     assert "completed: 2 systems" in out and "\n1,B," in "\n" + out
 
 
+@pytest.mark.parametrize("ask", ["graded", "list:2"])
+def test_an_item_of_an_evaluation_is_shown_with_its_outputs_and_verdicts(
+    folder: Path, capsys: pytest.CaptureFixture[str], ask: str
+) -> None:
+    run(["eval", *GOOD, "--id", "key", "--labels", "best", "--ask", ask, "-q"])
+    capsys.readouterr()
+
+    assert run(["show", "last", "--item", "k3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == lines[-1] == "simulated judges, no language model"
+    assert lines[1:3] == ["k3: question 3", "label: A"]
+    assert "    good 3" in lines and "    plain 3" in lines
+    assert any(line.startswith(f"round 1, {ask} by helpfulness, sim:judge: ") for line in lines)
+    assert run(["show", "last", "--item", "k3", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert {each["system"] for each in told["systems"]} == {"A", "B"}
+    assert {*told["matches"][0]["shown"]} == {"A", "B"}
+
+
+def test_an_item_that_was_scored_alone_is_shown_with_its_scores(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [*PLAIN, *SYSTEMS, "--system", "C=gaps", "--check", "check.py:is_good"]
+    assert run(["eval", *options, "-q"]) == 3
+    capsys.readouterr()
+
+    assert run(["show", "last", "--item", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {"B: 1", "A: 0", "C: no output (blank)"} <= {*lines}
+
+
+def test_an_item_that_an_evaluation_does_not_have_is_refused_in_a_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["eval", *GOOD, "-q"])
+    capsys.readouterr()
+
+    assert run(["show", "last", "--item", "nowhere"]) == 2
+    assert "has no item 'nowhere'" in capsys.readouterr().err
+
+
 def test_the_list_of_runs_says_what_was_evaluated(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
