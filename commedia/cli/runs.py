@@ -57,7 +57,11 @@ def show(run: str, item: str | None, as_json: bool) -> None:
     from ..supervisor.store import find_run
 
     record = standing(find_run(run))
-    if item is not None:
+    if item is not None and record.data.get("kind") == "eval":
+        from .eval_item import show_eval_item
+
+        show_eval_item(record, item, as_json=as_json)
+    elif item is not None:
         _show_item(record, item, as_json=as_json)
     elif as_json:
         print_json(record.data, sys.stdout)
