@@ -152,8 +152,7 @@ def _check_contest(job: EvalJob, contest: Contest, outputs: Outputs) -> None:
 
 def _order(job: EvalJob, spec: RunSpec, contest: Contest, outputs: Outputs) -> Execute:
     args: dict[str, Any] = {"outputs": output_table(job, outputs), "contest": contest}
-    args["seed"] = job.seed
+    args |= {"seed": job.seed, "question": job.question}
     if job.check is not None:
         return Execute(spec=spec, workflow=score_outputs, args=args)
-    args |= {"question": job.question, "target": job.target}
-    return Execute(spec=spec, workflow=evaluate, args=args)
+    return Execute(spec=spec, workflow=evaluate, args={**args, "target": job.target})

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Required, TypedDict
@@ -142,6 +142,7 @@ class EvalOptions(TypedDict, total=False):
     *ask* is `pair`, `graded`, `list:K` or `auto`; it stops at predicted Kendall tau *target* of the
     order of systems. *quality* is what simulated judges know of each system, in logits, *author*
     the model that made a system's outputs. *timeout_s* bounds a command, *at_once* how many run.
+    With *reasons* judges say why, which costs more than their verdicts.
     """
 
     prompt: Required[str]
@@ -159,6 +160,7 @@ class EvalOptions(TypedDict, total=False):
     author: Mapping[str, str]
     timeout_s: float
     at_once: int
+    reasons: bool
 
 
 Choose = Callable[[bool, int], ModelSpec]
@@ -184,11 +186,12 @@ def plan_eval(items: Items, options: EvalOptions, *, choose: Choose, budget: Bud
     if unknown := [name for name in authors if name not in names]:
         raise UsageError(_no_system(unknown[0], "author", names))
     labels = options.get("labels")
+    question = SCORE if check else _question(options.get("ask", "auto"), len(names))
     return EvalJob(
         prepared=prepared,
         systems=systems,
         rubric=_rubric(options.get("by"), options.get("rubric"), is_needed=checker is None),
-        question=SCORE if check else _question(options.get("ask", "auto"), len(names)),
+        question=replace(question, why=options.get("reasons", False) or question.why),
         model=ModelSpec(name=NOBODY, script=nobody)
         if checker is not None
         else choose(bool(qualities), seed),

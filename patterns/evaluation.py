@@ -129,7 +129,12 @@ async def evaluate(
 
 
 async def score_outputs(
-    run: Run, outputs: pa.RecordBatch, contest: Contest, *, seed: int = 0
+    run: Run,
+    outputs: pa.RecordBatch,
+    contest: Contest,
+    *,
+    question: Question = SCORE,
+    seed: int = 0,
 ) -> Evaluated:
     """Have judges score each of *outputs* (ITEMS) by itself, from 1 to 10; nothing is compared.
 
@@ -137,7 +142,7 @@ async def score_outputs(
     outputs lack, what it would be on all items (`adjusted`). Cost: one call an output, a quality
     and a judge; item by item, so that a budget that ends leaves out whole items of all alike.
     """
-    matches = _single_matches(contest)
+    matches = _single_matches(contest, question)
     async with run.sharing(outputs):
         with run.phase("Scores"):
             replies = await run.map(run.judge, matches, by=contest.by, items=outputs)
@@ -148,7 +153,7 @@ async def score_outputs(
     answered = sum(status == "ok" for status in outcomes.column("status").to_pylist())
     is_whole = outcomes.num_rows == matches.num_rows
     stopped: Stopped | None = "data" if is_whole else None
-    progress = Progress(1, outcomes.num_rows, answered, 0.0, stopped, None, question=str(SCORE))
+    progress = Progress(1, outcomes.num_rows, answered, 0.0, stopped, None, question=str(question))
     return Evaluated(board, outcomes, progress, values=values)
 
 
@@ -278,7 +283,7 @@ def _as_items(names: Sequence[str]) -> pa.RecordBatch:
     return batch(ITEMS, columns, rows=len(names), integrity=UNTRUSTED, provenance=INPUT)
 
 
-def _single_matches(contest: Contest) -> pa.RecordBatch:
+def _single_matches(contest: Contest, question: Question) -> pa.RecordBatch:
     """Return a match of one output for each quality and judge, item by item."""
     order = sorted(range(len(contest.item)), key=lambda row: (contest.item[row], row))
     asked = [
@@ -290,7 +295,7 @@ def _single_matches(contest: Contest) -> pa.RecordBatch:
     shown, judge, criterion = zip(*asked, strict=True) if asked else ((), (), ())
     columns = {
         "shown": [[row] for row in shown],
-        "task": str(SCORE),
+        "task": str(question),
         "judge": list(judge),
         "criterion": list(criterion),
     }

@@ -69,6 +69,7 @@ class Wanted:
     budget: tuple[str, ...]
     timeout: float
     jobs: int
+    reasons: bool
     seed: int
     runtime: Literal["ray", "inline"]
     address: str | None
@@ -177,6 +178,9 @@ def _check(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     show_default=True,
     help="How many commands run at once.",
 )
+@click.option(
+    "--reasons", is_flag=True, help="Have judges say why, in a sentence; show RUN --item ID tells."
+)
 @running_options
 @click.option("-o", "--output", metavar="PAGE.html", help="Write the whole evaluation as a page.")
 @click.option("--json", "as_json", is_flag=True, help="Print the evaluation as one object.")
@@ -242,6 +246,7 @@ def options_of(wanted: Wanted) -> "EvalOptions":
         "author": pairs(wanted.author, "--author NAME=MODEL"),
         "timeout_s": wanted.timeout,
         "at_once": wanted.jobs,
+        "reasons": wanted.reasons,
     }
 
 

@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from ..supervisor.store import RunRecord
 
 TEXT_CHARS: Final = 500
-_OF_A_MATCH: Final = ("round", "question", "judge", "by", "shown", "status", "grade", "order")
+_OF_A_MATCH: Final = (
+    "round",
+    "question",
+    "judge",
+    "by",
+    "shown",
+    "status",
+    "grade",
+    "order",
+    "why",
+)
 
 
 def show_eval_item(record: "RunRecord", item: str, *, as_json: bool) -> None:
@@ -68,7 +78,11 @@ def explain_item(
     for row in rows:
         lines += [f"{row['system']}: {_standing(row, is_compared=is_compared)}"]
         lines += [f"    {_short(row['output'])}"] if row["output"] is not None else []
-    return [*lines, "", *map(_line, verdicts)]
+    lines.append("")
+    for verdict in verdicts:
+        lines.append(_line(verdict))
+        lines += [f"    because: {verdict['why']}"] if verdict["why"] else []
+    return lines
 
 
 def _standing(row: Mapping[str, Any], *, is_compared: bool) -> str:

@@ -77,7 +77,7 @@ class League:
     def next_matches(self, limit: int | None = None) -> pa.RecordBatch:
         """Return the next round (MATCHES), at most *limit* matches; no rows once it has stopped."""
         self._settle()
-        round = Matches()
+        round = Matches(asks_why=self._question.why)
         wanted = round_size(self._plan, self._history, self._asked)
         wanted = wanted if limit is None else min(wanted, limit)
         if self._stopped() is None and wanted > 0:

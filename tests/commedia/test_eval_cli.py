@@ -28,6 +28,9 @@ def judge(row):
     first = row["prompt"].index("plain"), row["prompt"].index("good")
     return {"verdict": "more second" if first[0] < first[1] else "more first"}
 
+def talker(row):
+    return {**judge(row), "why": "it tells more"}
+
 NUMBER = 3
 """
 
@@ -225,6 +228,17 @@ def test_an_item_of_an_evaluation_is_shown_with_its_outputs_and_verdicts(
     told = json.loads(capsys.readouterr().out)
     assert {each["system"] for each in told["systems"]} == {"A", "B"}
     assert {*told["matches"][0]["shown"]} == {"A", "B"}
+
+
+def test_an_item_is_shown_with_the_judges_reasons(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [*PLAIN, *SYSTEMS, "--by", "x", "--model", "check.py:talker"]
+    run(["eval", *options, "--reasons", "-q"])
+    capsys.readouterr()
+
+    assert run(["show", "last", "--item", "3"]) == 0
+    assert "    because: it tells more" in capsys.readouterr().out.splitlines()
 
 
 def test_an_item_that_was_scored_alone_is_shown_with_its_scores(

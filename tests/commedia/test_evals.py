@@ -18,6 +18,7 @@ from commedia.actors.errors import RunFailedError, UsageError
 from commedia.eval_result import EvalResult
 from commedia.rubrics import Criterion, Rubric
 from commedia.session import Session
+from commedia.supervisor.store import find_run
 
 
 def test_the_better_system_comes_first_with_an_interval_around_its_score() -> None:
@@ -374,6 +375,23 @@ def test_the_folder_of_a_run_holds_its_tables_and_its_page() -> None:
     assert pq.read_table(folder / "per_item.parquet").num_rows == 24
     assert (folder / "page.html").read_text().startswith("<!doctype html>")
     assert isinstance(result.to_arrow(), pa.Table)
+
+
+@pytest.mark.parametrize(("check", "ask"), [(None, "graded+why"), (True, "score+why")])
+def test_judges_say_why_where_they_are_asked_for_reasons(check: bool | None, ask: str) -> None:
+    judge = Judge("plain", "good")
+
+    def talkative(row: Row) -> Any:
+        return {**judge({**row, "task": row["task"].removesuffix("+why")}), "why": "it tells"}
+
+    result = evaluate(ITEMS, talkative, check=check, reasons=True)
+    with Session(model=judge, runtime="inline") as session:
+        again = session.resume_eval("last")
+
+    whys = find_run(result.run_id).matches().column("why").to_pylist()
+    assert (result.ask, again.ask) == (ask, ask)
+    assert set(whys) == {"it tells"}
+    assert all("why" in row["prompt"] for row in judge.asked)
 
 
 @pytest.mark.parametrize("key", ["leaderboard", "wins", "ties", "missing", "calls", "cost_usd"])
