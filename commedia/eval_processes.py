@@ -10,9 +10,10 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import psutil
+if TYPE_CHECKING:
+    import psutil
 
 _PR_GET_DUMPABLE: Final = 3
 _PR_SET_DUMPABLE: Final = 4
@@ -65,6 +66,8 @@ def end_descendants(home: Path, since: float) -> None:
 
     Its session does not matter. What has changed its own environment is not known by it.
     """
+    import psutil  # here, as most evaluations run no command
+
     for _ in range(_LOOKS):
         left = [process for process in psutil.process_iter() if _is_from(process, home, since)]
         for process in left:
@@ -80,7 +83,9 @@ def now() -> float:
     return time.time()
 
 
-def _is_from(process: psutil.Process, home: Path, since: float) -> bool:
+def _is_from(process: "psutil.Process", home: Path, since: float) -> bool:
+    import psutil
+
     try:
         if process.create_time() < since - _BEFORE_S:
             return False

@@ -77,7 +77,8 @@ class EvalResult:
     notes: tuple[str, ...]
     leaderboard: pa.Table
     """Best first: rank, system, score, low, high, rank_low, rank_high, p_best, outputs, missing,
-    wins, losses, ties, and with several criteria a column for each."""
+    wins, losses, ties, and with several criteria a column for each. With a check *score* is the
+    mean over items, or what it would be on all of them where outputs are missing."""
     wins: pa.Table
     """system, against, wins, losses, ties; no rows where nothing was compared."""
     per_item: pa.Table
