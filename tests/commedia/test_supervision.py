@@ -10,6 +10,7 @@ import pytest
 
 from commedia.actors.errors import IntensityExceededError
 from commedia.actors.faults import Faults
+from commedia.models import model_of
 from commedia.results import RankResult
 from commedia.session import Session
 from commedia.supervisor.children import Intensity
@@ -179,3 +180,41 @@ def test_rows_that_are_all_alike_get_equal_scores_and_a_note(column: str) -> Non
     assert len(set(result.table.column("score").to_pylist())) == 1
     assert (result.status, result.stopped, result.calls) == ("completed", "data", 0)
     assert "all scores are equal" in " ".join(result.notes)
+
+
+FATAL = """
+import os, signal
+from pathlib import Path
+from commedia import Preference
+
+ASKED, DEAD = Path({folder!r}) / "asked", Path({folder!r}) / "dead"
+
+def judge(row):
+    with ASKED.open("a") as asked:
+        asked.write("\\n")
+    if {dies} and not DEAD.exists() and len(ASKED.read_text()) == 40:
+        DEAD.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Preference(grade=1 if "7" in row["prompt"] else -1)
+"""
+
+
+@pytest.mark.ray
+def test_a_gateway_that_is_killed_changes_nothing_and_counts_what_was_in_flight(
+    shared_ray: None, tmp_path: Path
+) -> None:
+    results = []
+    for dies in (False, True):
+        folder = tmp_path / str(dies)
+        folder.mkdir()
+        script = folder / "script.py"
+        script.write_text(FATAL.format(folder=str(folder), dies=dies))
+        with Session(runtime="ray", model=model_of(f"{script}:judge"), in_flight=8) as session:
+            results.append(session.rank(bugs(30), "harm", text="report", id="id", ask="pair"))
+    whole, killed = results
+    asked = [len((tmp_path / str(dies) / "asked").read_text()) for dies in (False, True)]
+
+    assert (killed.digest, killed.missing, killed.status) == (whole.digest, {}, whole.status)
+    assert 0 < asked[1] - asked[0] <= 8
+    assert killed.calls - whole.calls == asked[1] - asked[0]
+    assert any("may have been charged in vain" in note for note in killed.notes)
