@@ -10,6 +10,7 @@ import pyarrow as pa
 from .actors.bracket import Progress, Stopped
 from .actors.models.prices import PRICED_AS, price_of
 from .call_notes import call_notes
+from .earlier import is_simulated as earlier_is_simulated
 from .jobs import Job, told
 from .models import source_of
 from .patterns.ranking.score import score_against
@@ -57,11 +58,12 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
     scores = ranked.standing.column("score").to_numpy()
     table = ranking_table(prepared.frame, prepared.ids, ranked.standing, job.rubric.names)
     stopped = _stopped(finished, progress)
+    is_simulated = tally.is_simulated or (job.since is not None and earlier_is_simulated(job.since))
     result = RankResult(
         status=_status(finished, stopped),
         run_id=spec.run_id,
         model=job.model.name,
-        simulated=tally.is_simulated,
+        simulated=is_simulated,
         ask=progress.question or job.aim.ask,
         n=len(ids),
         dropped=job.dropped,
@@ -84,9 +86,9 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
         output=str(spec.folder / "ranking.parquet"),
         digest=digest(ids, scores.tolist()),
         notes=(*progress.notes, *_of_order(job, finished.value), *call_notes(finished)),
-        table=_stamped(table, job, spec, is_simulated=tally.is_simulated),
+        table=_stamped(table, job, spec, is_simulated=is_simulated),
     )
-    store = _store(job, spec, is_simulated=tally.is_simulated)
+    store = _store(job, spec, is_simulated=is_simulated)
     store.write_ranking(result.table)
     store.update({**result.to_json(), "notes": list(result.notes)})
     return result
@@ -147,7 +149,8 @@ def _of_order(job: Job, ranked: Ranked) -> list[str]:
         notes.append("there is one row, so there is nothing to compare")
     if job.aim.earlier is not None:
         known = counted(job.aim.earlier.num_rows, "answer")
-        notes.append(f"{known} of run {job.since} about rows that are still there count")
+        whose = "; they are a simulated judge's" if earlier_is_simulated(str(job.since)) else ""
+        notes.append(f"{known} of run {job.since} about rows that are still there count{whose}")
     return notes
 
 

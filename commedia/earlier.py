@@ -52,12 +52,19 @@ def outcomes_of(
         for file in sorted(folder.glob("matches/*.parquet"))
     ]
     outcomes = concat([each for each in found if each.num_rows], OUTCOMES)
+    if not outcomes.num_rows and not any(batch.num_rows for batch in found):
+        _check_answers(record)
     if not outcomes.num_rows:
         raise UsageError(
             f"run {name} says nothing about these rows: none has the same id and text; give --id "
             "as it was given then"
         )
     return outcomes
+
+
+def is_simulated(run: str) -> bool:
+    """Whether *run*, or one that it went on from, was answered by a simulated judge."""
+    return any(find_run(folder.name).data.get("simulated") for folder in _lineage(find_run(run)))
 
 
 def _lineage(record: RunRecord) -> list[Path]:
@@ -72,6 +79,27 @@ def _lineage(record: RunRecord) -> list[Path]:
             break
         folders.insert(0, record.path)
     return folders
+
+
+def _check_answers(record: RunRecord) -> None:
+    """Raise UsageError where a run has no answer that a later one could go on from."""
+    usable = [
+        status == "ok" and not str(question).startswith("score")
+        for status, question in zip(
+            *(record.matches().column(name).to_pylist() for name in ("status", "question")),
+            strict=True,
+        )
+    ]
+    if not any(usable):
+        raise UsageError(
+            f"run {record.path.name} has no comparison to go on from: it {_how(record)}; name an "
+            "earlier run, which `commedia runs` lists"
+        )
+
+
+def _how(record: RunRecord) -> str:
+    status = record.data.get("status", "did not end")
+    return "asked for scores alone" if record.matches().num_rows else f"is {status}, without any"
 
 
 def _outcomes(

@@ -1,13 +1,14 @@
 """Sorts with more in mind than one order; and wishes that make no sense."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from commedia import Session
+from commedia import Preference, Session
 from commedia.actors.errors import UsageError
 from commedia.actors.messages import ModelSpec
 from commedia.actors.simulation.judge import JudgeProfile
@@ -209,3 +210,22 @@ def test_a_sort_with_a_pilot_is_resumed_as_it_was() -> None:
 
     assert again.digest == first.digest
     assert again.judge == first.judge
+
+
+def test_what_goes_on_from_a_simulated_sort_is_simulated() -> None:
+    first = ranked(table(60), ask="pair")
+
+    def judge(row: Mapping[str, Any]) -> Preference:
+        return Preference(grade=1)
+
+    grown = ranked(table(61), model=judge, ask="pair", since=first.run_id)
+
+    assert grown.simulated
+    assert any("they are a simulated judge's" in note for note in grown.notes)
+
+
+def test_a_run_without_a_comparison_says_so_when_it_is_to_be_gone_on_from() -> None:
+    first = ranked(table(30), method="pointwise")
+
+    with pytest.raises(UsageError, match="has no comparison to go on from: it asked for scores"):
+        ranked(table(30), since=first.run_id)
