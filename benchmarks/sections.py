@@ -60,7 +60,8 @@ def run_sections(
 def write(found: Mapping[str, Sequence[Row]], path: Path) -> None:
     """Write the rows that were *found* as Parquet: section, name, value, bar, ok."""
     lines = [{"section": name, **asdict(row)} for name, rows in found.items() for row in rows]
-    pq.write_table(pa.Table.from_pylist(lines, _SCHEMA), path)
+    columns = {column: [line[column] for line in lines] for column in _SCHEMA.names}
+    pq.write_table(pa.table(columns, _SCHEMA), path)
 
 
 _SCHEMA: Final = pa.schema(

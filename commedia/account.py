@@ -54,8 +54,7 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
     ranked: Ranked = finished.value
     tally, progress, prepared = finished.tally, ranked.progress, job.prepared
     places = ranked.standing.column("item").to_numpy()
-    ids = [prepared.ids[place] for place in places]
-    scores = ranked.standing.column("score").to_numpy()
+    ids, scores = [prepared.ids[at] for at in places], ranked.standing.column("score").to_numpy()
     table = ranking_table(prepared.frame, prepared.ids, ranked.standing, job.rubric.names)
     stopped = _stopped(finished, progress)
     is_simulated = tally.is_simulated or (job.since is not None and earlier_is_simulated(job.since))

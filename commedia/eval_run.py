@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from .actors.errors import RunFailedError
 from .actors.tables import INPUT, ITEMS, UNTRUSTED, batch
+from .choice import check_texts
 from .eval_account import close_eval, fail_eval, open_eval
 from .eval_checks import check_all
 from .eval_clock import EvalClock
@@ -120,6 +121,7 @@ async def _find_out(
         found = nothing_found(contest, is_compared=job.check is None, seed=job.seed)
         return outputs, contest, found, None
     _check_contest(job, contest, outputs)
+    _check_records(job, output_table(job, outputs))
     if job.checker is not None:
         return outputs, contest, await check_all(job, outputs, clock), None
     spec = spec.model_copy(update={"budget": budget})
@@ -148,6 +150,13 @@ def _check_contest(job: EvalJob, contest: Contest, outputs: Outputs) -> None:
     why = f" (commands ended with: {', '.join(causes)}{': ' + said[-200:] if said else ''})"
     lack = "no item has outputs of two systems" if job.check is None else "there is no output"
     raise RunFailedError(lack + (why if causes else ""))
+
+
+def _check_records(job: EvalJob, shown: pa.RecordBatch) -> None:
+    """Raise UsageError where a judge is a record of verdicts on other outputs."""
+    ids, texts = (shown.column(name).to_pylist() for name in ("id", "text"))
+    for judge in job.model.judges:
+        check_texts(judge.name, ids, texts)
 
 
 def _order(job: EvalJob, spec: RunSpec, contest: Contest, outputs: Outputs) -> Execute:
