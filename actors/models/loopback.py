@@ -9,6 +9,8 @@ from typing import Any
 
 import uvicorn
 
+from .serving.connections import Connection
+
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens on *host* and *port* (0 takes any free one); raises OSError.
@@ -28,14 +30,18 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def served(app: Any, **options: Any) -> uvicorn.Config:  # Any: an ASGI app; what uvicorn takes
+    """Return how *app* is served: quietly, and on connections that it can close."""
+    return uvicorn.Config(
+        app, http=Connection, log_level="critical", access_log=False, lifespan="off", **options
+    )
+
+
 @contextmanager
 def loopback(app: Any) -> Iterator[str]:  # Any: an ASGI app
     """Serve *app* while the context is open; yields its address."""
     with listen("127.0.0.1", 0) as listener:
-        config = uvicorn.Config(
-            app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(served(app, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         while not server.started and thread.is_alive():

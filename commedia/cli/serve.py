@@ -70,7 +70,9 @@ def serve(
 ) -> None:
     """Serve simulated agents as a Messages API; its address is the first line on stdout."""
     from ..actors.errors import UsageError
-    from ..actors.models.serving import World, serve_app
+    from ..actors.models.serving.app import serve_app
+    from ..actors.models.serving.latency import Latency
+    from ..actors.models.serving.world import World
     from ..actors.simulation.judge import JudgeProfile
     from ..actors.simulation.profile import SONNET, profile_of
     from ..inputs import read_table
@@ -89,7 +91,7 @@ def serve(
         listener = open_things.enter_context(contextlib.closing(_listen(host, port)))
         click.echo(f"http://{_name(host)}:{listener.getsockname()[1]}")
         served = World(profile, seed, known, agents=agents)
-        _run(serve_app(served, log=lines, latency_s=latency), listener)
+        _run(serve_app(served, log=lines, latency=Latency(latency)), listener)
 
 
 def known_utilities(
@@ -179,6 +181,7 @@ def _name(host: str) -> str:
 def _run(app: "Starlette", listener: socket.socket) -> None:
     import uvicorn
 
-    config = uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off")
+    from ..actors.models.loopback import served
+
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+        uvicorn.Server(served(app)).run(sockets=[listener])

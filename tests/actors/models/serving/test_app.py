@@ -14,7 +14,10 @@ from starlette.testclient import TestClient
 
 from commedia.actors.answers import Preference, answer_schema, write_answer
 from commedia.actors.messages import ModelSpec
-from commedia.actors.models.serving import MAX_BODY_BYTES, World, serve_app
+from commedia.actors.models.serving.app import serve_app
+from commedia.actors.models.serving.latency import Latency
+from commedia.actors.models.serving.reading import MAX_BODY_BYTES
+from commedia.actors.models.serving.world import World
 from commedia.actors.models.simulated_agents import SimulatedAgents
 from commedia.actors.questions import Question
 from commedia.actors.simulation.judge import Bench, JudgeProfile
@@ -111,7 +114,7 @@ def test_without_one_the_body_alone_decides(server: TestClient) -> None:
         ({**BODY, "messages": ["hi"]}, "messages.0.role"),
         ({**BODY, "messages": [{"role": "system", "content": "x"}]}, "messages.0.role"),
         ({**BODY, "messages": [{"role": "user", "content": ""}]}, "messages.0.content"),
-        ({**BODY, "stream": True}, "does not stream"),
+        ({**BODY, "stream": 1.5}, "stream"),
         ({**BODY, "output_config": {"format": {"type": "xml"}}}, "output_config.format"),
     ],
 )
@@ -194,10 +197,11 @@ def test_the_log_has_a_line_a_request(server: TestClient, log: io.StringIO) -> N
     refused = server.post("/v1/messages", content=b"x")
     server.get("/v1/models")
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    digests = [line.pop("digest") for line in lines]
+    kept = [{name: line[name] for name in ("id", "status", "usage")} for line in lines]
 
-    assert len(set(digests)) == 2
-    assert lines == [
+    assert len({line["digest"] for line in lines}) == 2
+    assert [line["charged"] for line in lines] == [True, False]
+    assert kept == [
         {
             "id": answered.headers["request-id"],
             "status": 200,
@@ -224,7 +228,7 @@ def agent_spec(n: int, **changes: Any) -> dict[str, Any]:
 
 def agents_client(agents: AgentProfile = SONNET, *, latency_s: float = 0.0) -> TestClient:
     world = World(JudgeProfile(), 5, {}, things=THINGS, agents=agents)
-    return TestClient(serve_app(world, latency_s=latency_s))
+    return TestClient(serve_app(world, latency=Latency(latency_s)))
 
 
 def played(
