@@ -152,6 +152,6 @@ class _Server:
 
 def _retry_after(strike: Strike) -> dict[str, str]:
     after = strike.rule.retry_after
-    if after is None:
-        return {}
-    return {"retry-after": after if isinstance(after, str) else f"{after:g}"}
+    if after is None or isinstance(after, str):
+        return {} if after is None else {"retry-after": after}
+    return {"retry-after": f"{after:.0f}" if after == round(after) else f"{after:g}"}

@@ -56,7 +56,7 @@ class Rule(BaseModel):
     to_s: Seconds = math.inf
     from_request: Count = 1
     to_request: Count | None = None
-    retry_after: float | str | None = None
+    retry_after: Annotated[float, Field(allow_inf_nan=False)] | str | None = None
     message: str = "a fault on demand"
     interval_s: Seconds = 0.5
     bytes: Count = 64 * 2**20
