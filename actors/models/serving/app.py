@@ -17,14 +17,17 @@ from starlette.routing import Route
 
 from ..wire import CALL_SPEC_HEADER, DECLARATION
 from .answering import Answerer
+from .batch_server import BatchServer
+from .batches import Batches
 from .courses import course_of
 from .desk import Desk
 from .errors import error_body, error_response, request_id
-from .faults import Faults, Strike, Where
+from .faults import Faults, Strike
 from .latency import Latency
 from .ledger import Entry, Ledger
 from .limits import Limiter, Limits
 from .reading import MAX_BODY_BYTES, read_body
+from .refusing import struck_response
 from .request import Posted, digest_of, read
 from .sending import Course, Sent
 from .timing import ServedTime
@@ -52,6 +55,7 @@ def serve_app(
         Route("/v1/messages", server.messages, methods=["POST"]),
         Route("/v1/messages/count_tokens", server.count_tokens, methods=["POST"]),
         Route("/v1/models", server.models, methods=["GET"]),
+        *BatchServer(desk, Batches(batch_s)).routes(),
     ]
     handlers: Any = {HTTPException: server.refuse, Exception: server.refuse}  # starlette's type
     return Starlette(routes=routes, exception_handlers=handlers)
@@ -73,7 +77,7 @@ class _Server:
         entry.model = posted.model
         strike = self._desk.strike(entry, on="messages")
         if strike is not None and not strike.is_charged:
-            return self._struck(entry, strike, on="messages")
+            return struck_response(self._desk, entry, strike, on="messages")
         message, pace = self._desk.accept(entry, posted, spec)
         self._desk.let_in(entry, on="messages")
         if strike is not None and strike.status is not None:
@@ -91,7 +95,7 @@ class _Server:
         entry = Entry(request_id(), digest=digest_of(None, data))
         strike = self._desk.strike(entry, on="count_tokens")
         if strike is not None:
-            return self._struck(entry, strike, on="count_tokens")
+            return struck_response(self._desk, entry, strike, on="count_tokens")
         self._desk.let_in(entry, on="count_tokens")
         return JSONResponse({"input_tokens": posted.tokens}, headers={"request-id": entry.id})
 
@@ -127,17 +131,6 @@ class _Server:
         headers = error.headers if isinstance(error, HTTPException) else None
         return error_response(status, said, request_id() if entry is None else entry.id, headers)
 
-    def _struck(self, entry: Entry, strike: Strike, *, on: Where) -> Response:
-        """Return the response to a request that was not accepted."""
-        self._desk.let_in(entry, on=on)
-        entry.status = strike.status
-        if on == "messages":
-            self._desk.ledger.write(entry)
-        if strike.status is None:
-            return Sent(Course(has_headers=False, hangs_up=True), self._desk.time, headers={})
-        headers = {**_retry_after(strike), **self._desk.limit_headers(entry.model or "")}
-        return error_response(strike.status, strike.rule.message, entry.id, headers)
-
     def _failed(self, entry: Entry, strike: Strike, after_s: float) -> Course:
         """Return the course of an error after the request was accepted."""
         body = JSONResponse(error_body(strike.status or 500, strike.rule.message, entry.id)).body
@@ -148,10 +141,3 @@ class _Server:
         finish = partial(self._desk.produced, posted, entry.usage or {})
         headers = {"request-id": entry.id}
         return Sent(course, self._desk.time, headers=headers, on_start=finish)
-
-
-def _retry_after(strike: Strike) -> dict[str, str]:
-    after = strike.rule.retry_after
-    if after is None or isinstance(after, str):
-        return {} if after is None else {"retry-after": after}
-    return {"retry-after": f"{after:.0f}" if after == round(after) else f"{after:g}"}
