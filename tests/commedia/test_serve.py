@@ -1,9 +1,11 @@
 """`commedia serve` in a process of its own, and what it says of worlds it cannot use."""
 
+import contextlib
 import json
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -102,3 +104,60 @@ def test_only_simulated_models_are_served() -> None:
     from commedia.cli.main import run
 
     assert run(["serve", "--model", "claude-opus-5-5"]) == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--rpm", "0"],
+        ["--itpm", "many"],
+        ["--latency", "slow"],
+        ["--time-scale", "0"],
+        ["--faults", "nowhere.toml"],
+    ],
+)
+def test_an_option_it_cannot_use_is_a_usage_error(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from commedia.cli.main import run
+
+    assert run(["serve", *options]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_the_rules_of_its_help_can_be_served(tmp_path: Path) -> None:
+    """The example is a file of faults as it stands."""
+    from commedia.actors.models.serving.faults import faults_from
+    from commedia.cli.serve import EPILOG
+
+    lines = EPILOG.split("decides:")[1].split("\n\n")[0]
+    path = tmp_path / "faults.toml"
+    path.write_text("\n".join(line.strip() for line in lines.splitlines()))
+
+    assert [rule.fault[0] for rule in faults_from(path).rules] == ["500", "529", "429"]
+
+
+def test_faults_limits_and_a_pace_are_served(tmp_path: Path) -> None:
+    faults, log = tmp_path / "faults.toml", tmp_path / "log.jsonl"
+    faults.write_text('[[rule]]\nfault = "529"\nfrom_request = 2\n')
+    command = [sys.executable, "-c", "from commedia.cli.main import main; main()", "serve"]
+    options = ["--faults", str(faults), "--rpm", "10", "--otpm", "2M", "--log", str(log)]
+    pace = ["--latency", "haiku", "--time-scale", "10"]
+    with (
+        subprocess.Popen([*command, *options, *pace], stdout=subprocess.PIPE, text=True) as process,
+        contextlib.ExitStack() as at_last,
+    ):
+        at_last.callback(process.terminate)
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+        request = urllib.request.Request(f"{address}/v1/messages", json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=20) as response:
+            headers = response.headers
+        with pytest.raises(urllib.error.HTTPError, match="529"):
+            urllib.request.urlopen(request, timeout=20)
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+
+    assert headers["anthropic-ratelimit-requests-remaining"] == "9"
+    assert headers["anthropic-ratelimit-output-tokens-limit"] == "2000000"
+    assert [line["status"] for line in lines] == [200, 529]

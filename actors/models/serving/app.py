@@ -28,7 +28,7 @@ from .ledger import Entry, Ledger
 from .limits import Limiter, Limits
 from .reading import MAX_BODY_BYTES, read_body
 from .refusing import struck_response
-from .request import Posted, digest_of, read
+from .request import Body, Posted
 from .sending import Course, Sent
 from .timing import ServedTime
 from .world import World
@@ -70,10 +70,10 @@ class _Server:
     async def messages(self, request: HttpRequest) -> Response:
         """Answer `POST /v1/messages`."""
         entry = request.state.entry = Entry(request_id())
-        data = await read_body(request, MAX_BODY_BYTES)
+        body = Body.parse(await read_body(request, MAX_BODY_BYTES))
         spec = request.headers.get(CALL_SPEC_HEADER)
-        entry.digest = digest_of(spec, data)
-        posted = read(data)
+        entry.digest = body.digest(spec)
+        posted = body.checked()
         entry.model = posted.model
         strike = self._desk.strike(entry, on="messages")
         if strike is not None and not strike.is_charged:
@@ -90,9 +90,9 @@ class _Server:
 
     async def count_tokens(self, request: HttpRequest) -> Response:
         """Answer `POST /v1/messages/count_tokens`."""
-        data = await read_body(request, MAX_BODY_BYTES)
-        posted = read(data, max_tokens=2**31)
-        entry = Entry(request_id(), digest=digest_of(None, data))
+        body = Body.parse(await read_body(request, MAX_BODY_BYTES))
+        posted = body.checked(max_tokens=2**31)
+        entry = Entry(request_id(), digest=body.digest(None))
         strike = self._desk.strike(entry, on="count_tokens")
         if strike is not None:
             return struck_response(self._desk, entry, strike, on="count_tokens")

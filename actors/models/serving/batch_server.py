@@ -16,7 +16,7 @@ from .errors import error_body, request_id
 from .ledger import Entry
 from .reading import MAX_BATCH_BYTES, read_body
 from .refusing import struck_response
-from .request import checked, digest_of
+from .request import Body
 from .sending import Course, Sent
 
 PATH: Final = "/v1/messages/batches"
@@ -46,16 +46,12 @@ class BatchServer:
 
     async def create(self, request: HttpRequest) -> Response:
         """Answer `POST /v1/messages/batches`."""
-        data = await read_body(request, MAX_BATCH_BYTES)
-        try:
-            body = json.loads(data)
-        except (ValueError, RecursionError):
-            raise HTTPException(400, "the body is not JSON") from None
-        entry = Entry(request_id(), digest=digest_of(None, data))
+        body = Body.parse(await read_body(request, MAX_BATCH_BYTES))
+        entry = Entry(request_id(), digest=body.digest(None))
         strike = self._desk.strike(entry, on="batches")
         if strike is not None and not strike.is_charged:
             return struck_response(self._desk, entry, strike, on="batches")
-        batch = self._batches.create(body, now=self._desk.time.now())
+        batch = self._batches.create(body.held, now=self._desk.time.now())
         self._desk.let_in(entry, on="batches")
         task = asyncio.get_running_loop().create_task(self._work(batch))
         self._working.add(task)
@@ -123,15 +119,14 @@ class BatchServer:
 
     def _answered(self, batch: Batch, item: Item) -> dict[str, Any]:
         """Return the result of a request, charged as it comes to be."""
-        data = json.dumps(item.params, ensure_ascii=False, separators=(",", ":"))
-        encoded = data.encode("utf-8", "surrogatepass")
+        body = Body.of(item.params)
         entry = Entry(request_id(), custom_id=item.custom_id, batch=batch.id)
-        entry.digest = digest_of(item.spec, encoded)
+        entry.digest = body.digest(item.spec)
         strike = self._desk.strike(entry, on="batch_items")
         try:
             if strike is not None:
                 raise HTTPException(strike.status or 500, strike.rule.message)
-            posted = checked(item.params, encoded)
+            posted = body.checked()
             entry.model = posted.model
             message, _ = self._desk.accept(entry, posted, item.spec, is_limited=False)
             message["usage"]["service_tier"] = "batch"
@@ -139,8 +134,8 @@ class BatchServer:
             result = {"type": "succeeded", "message": message}
         except HTTPException as error:
             entry.status = error.status_code
-            body = error_body(error.status_code, str(error.detail), entry.id)
-            result = {"type": "errored", "error": body}
+            why = error_body(error.status_code, str(error.detail), entry.id)
+            result = {"type": "errored", "error": why}
         self._desk.let_in(entry, on="batch_items")
         self._desk.ledger.write(entry)
         return result

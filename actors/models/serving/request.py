@@ -41,45 +41,55 @@ class Posted:
     identity: bytes = b""
 
 
-def digest_of(spec: str | None, data: bytes) -> str:
-    """Return the hash by which a log names what was asked, however often and however streamed."""
-    try:
-        body = json.loads(data)
-    except (ValueError, RecursionError):
-        body = None
-    known = identity_of(body, data) if isinstance(body, dict) else data
-    return blake2b(f"{spec}".encode() + known, digest_size=16).hexdigest()
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The bytes of a request and what they hold, if that is JSON; nothing is checked yet."""
+
+    data: bytes
+    held: Any = None  # Any: JSON
+    is_json: bool = False
+
+    @classmethod
+    def parse(cls, data: bytes) -> "Body":
+        """Read *data*, whatever it is."""
+        try:
+            return cls(data, json.loads(data), is_json=True)
+        except (ValueError, RecursionError):
+            return cls(data)
+
+    @classmethod
+    def of(cls, held: Mapping[str, Any]) -> "Body":
+        """Return the body that the SDK would send for *held*."""
+        return cls(_dumped(held), held, is_json=True)
+
+    @property
+    def identity(self) -> bytes:
+        """The bytes, as if no stream had been asked for."""
+        held = self.held
+        if not isinstance(held, dict) or not any(name in held for name in _APART):
+            return self.data
+        plain = {name: value for name, value in held.items() if name not in _APART}
+        return _dumped(plain | {name: held[name] for name in _APART[1:] if name in held})
+
+    def digest(self, spec: str | None) -> str:
+        """Return the hash by which a log names what was asked, however often."""
+        return blake2b(f"{spec}".encode() + self.identity, digest_size=16).hexdigest()
+
+    def checked(self, *, max_tokens: int | None = None) -> Posted:
+        """Return what is asked; raises HTTPException 400, which says why it cannot be used."""
+        if not self.is_json:
+            raise HTTPException(400, "the body is not JSON")
+        if not isinstance(self.held, dict):
+            raise HTTPException(400, "the body is not a JSON object")
+        return _checked(self.held, self.identity, max_tokens)
 
 
-def identity_of(body: Mapping[str, Any], data: bytes) -> bytes:
-    """Return *data*, the JSON of *body*, as if it had not asked for a stream."""
-    if not any(name in body for name in _APART):
-        return data
-    plain = {name: value for name, value in body.items() if name not in _APART}
-    plain |= {name: body[name] for name in _APART[1:] if name in body}
-    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "surrogatepass")
-
-
-def read(data: bytes, *, max_tokens: int | None = None) -> Posted:
-    """Return what *data* asks; raises HTTPException 400, which says why it cannot be used."""
-    try:
-        body = json.loads(data)
-    except (ValueError, RecursionError):
-        raise HTTPException(400, "the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise HTTPException(400, "the body is not a JSON object")
-    return checked(body, data, max_tokens=max_tokens)
-
-
-def checked(body: Mapping[str, Any], data: bytes, *, max_tokens: int | None = None) -> Posted:
-    """Return what *body* asks, as `read` does; *data* is its JSON."""
+def _checked(body: Mapping[str, Any], identity: bytes, max_tokens: int | None) -> Posted:
     model, most = body.get("model"), body.get("max_tokens", max_tokens)
     if not isinstance(model, str) or not model:
         raise HTTPException(400, "model: a non-empty string is required")
     messages = _messages(body)
     tools = tools_of(body)
-    tokens = tokens_of(body)
     marks = marks_of(body)
     is_warming = most == 0 and bool(marks)
     if type(most) is not int or (most < 1 and not is_warming):
@@ -89,7 +99,7 @@ def checked(body: Mapping[str, Any], data: bytes, *, max_tokens: int | None = No
     return Posted(
         model,
         most,
-        tokens,
+        tokens_of(body),
         _schema(body),
         context_tokens=_content_tokens(messages[0]["content"], "messages.0.content"),
         attempt=sum(message["role"] == "assistant" for message in messages),
@@ -98,8 +108,13 @@ def checked(body: Mapping[str, Any], data: bytes, *, max_tokens: int | None = No
         thinks=_thinks(body, most),
         tools=tools,
         marks=marks,
-        identity=identity_of(body, data),
+        identity=identity,
     )
+
+
+def _dumped(held: Mapping[str, Any]) -> bytes:
+    text = json.dumps(held, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _messages(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:

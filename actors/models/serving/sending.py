@@ -79,10 +79,13 @@ class Sent(Response):
                 self.headers["content-length"] = str(course.size)
             head = {"status": course.status, "headers": self.raw_headers}
             await send({"type": "http.response.start", **head})
+        sent, is_whole = 0, False
         for wait_s, data in course.chunks:
             await self._time.sleep(wait_s)
-            await send({"type": "http.response.body", "body": data, "more_body": True})
+            sent += len(data)
+            is_whole = sent == course.size and not course.hangs_up
+            await send({"type": "http.response.body", "body": data, "more_body": not is_whole})
         if course.hangs:
             await asyncio.Event().wait()
-        if course.has_headers and not course.hangs_up:
+        if course.has_headers and not (course.hangs_up or is_whole):
             await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -13,10 +13,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from commedia.actors.answers import Preference, answer_schema, write_answer
+from commedia.actors.clock import ManualClock
 from commedia.actors.messages import ModelSpec
 from commedia.actors.models.serving.app import serve_app
 from commedia.actors.models.serving.latency import Latency
 from commedia.actors.models.serving.reading import MAX_BODY_BYTES
+from commedia.actors.models.serving.timing import ServedTime
 from commedia.actors.models.serving.world import World
 from commedia.actors.models.simulated_agents import SimulatedAgents
 from commedia.actors.questions import Question
@@ -349,3 +351,49 @@ def test_each_answer_takes_the_latency_that_was_asked_for() -> None:
     played(agents_client(latency_s=0.15), agent_spec(1), LABEL)
 
     assert time.monotonic() - start >= 0.15
+
+
+def test_a_forced_tool_is_called_with_what_the_agent_or_the_judge_answers() -> None:
+    """How a client without strict output gets a typed answer, from agents and judges alike."""
+    client = agents_client(IDEAL)
+    judge = {**SPEC, "task": "list:3", "items": ["t1", "t29", "t3"]}
+    for spec, schema in ((agent_spec(4), LABEL), (judge, answer_schema(Question("list", 3)))):
+        plain = played(client, spec, schema)
+        body = {
+            "model": "m",
+            "max_tokens": 4096,
+            "messages": [{"role": "user", "content": PROMPT}],
+            "tools": [{"name": "answer", "input_schema": schema}],
+            "tool_choice": {"type": "tool", "name": "answer"},
+        }
+        found = client.post("/v1/messages", json=body, headers=header(spec)).json()
+
+        assert found["stop_reason"] == "tool_use"
+        assert found["content"][0]["input"] == json.loads(plain["content"][0]["text"])
+
+
+def test_an_answer_takes_its_time_on_the_servers_clock() -> None:
+    """What waits is the clock that the server was given, sped up as it says."""
+    clock = ManualClock()
+    time_ = ServedTime(clock, scale=10.0)
+    client = TestClient(serve_app(World(JudgeProfile(), 5, {}), latency=Latency(20.0), time=time_))
+    client.post("/v1/messages", json=BODY)
+
+    assert clock.now() == pytest.approx(2.0)
+    assert time_.now() == pytest.approx(20.0)
+
+
+def test_the_log_is_written_before_the_answer_is_due() -> None:
+    """A client that dies while it waits has been charged all the same."""
+
+    class Slow(ManualClock):
+        async def sleep(self, seconds: float) -> None:
+            written.append(log.getvalue().count("\n"))
+            await super().sleep(seconds)
+
+    log, written = io.StringIO(), list[int]()
+    time_ = ServedTime(Slow())
+    app = serve_app(World(JudgeProfile(), 5, {}), log=log, latency=Latency(9.0), time=time_)
+    TestClient(app).post("/v1/messages", json=BODY)
+
+    assert written == [1]

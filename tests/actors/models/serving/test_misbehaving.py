@@ -12,6 +12,7 @@ import pytest
 from served import Server, served
 
 from commedia.actors.models.serving.limits import Limits
+from commedia.actors.models.serving.malformed import SHAPES
 from commedia.actors.models.serving.timing import ServedTime
 
 ASK: dict[str, Any] = {
@@ -160,6 +161,16 @@ def test_malformed_answers_are_charged_and_streamed_as_such() -> None:
     assert data.startswith(b"<!doctype html>") and b"data: <!doctype html>" in stream
     assert [line["fault"] for line in lines] == ["malformed:html"] * 2
     assert all(line["charged"] and line["usage"]["input_tokens"] == 4 for line in lines)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_malformed_answer_arrives_as_it_is(shape: str) -> None:
+    """Shape by shape through one door: the status is 200, and the connection stays in order."""
+    with served({"fault": f"malformed:{shape}"}) as server:
+        status, headers, data = raw(server)
+
+        assert (status, int(headers["content-length"])) == (200, len(data))
+        assert (len(data) == 0) is (shape == "empty")
 
 
 def test_tokens_cannot_be_counted_while_a_fault_is_on_them() -> None:
