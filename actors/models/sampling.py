@@ -46,6 +46,8 @@ class _Sampler:
         return _scalar(kind, schema, key)
 
     def _resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not isinstance(schema, Mapping):
+            return {}  # true, which anything fits
         reference = schema.get("$ref")
         if not isinstance(reference, str) or not reference.startswith("#/"):
             return schema

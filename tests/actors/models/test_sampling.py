@@ -21,6 +21,7 @@ SCHEMAS: list[dict[str, Any]] = [
     {"anyOf": [{"type": "null"}, {"type": "number"}, {"const": {"a": [1]}}]},
     {"type": ["boolean", "string"], "minLength": 30},
     {"type": "string", "maxLength": 4},
+    {"type": "object", "properties": {"any": True, "more": {}}, "required": ["any"]},
     {
         "type": "object",
         "properties": {"next": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}},
