@@ -36,7 +36,7 @@ def test_the_commands_run_as_they_stand(
     shutil.copy(ROOT / "commedia" / "data" / "bug_reports.csv", tmp_path / "bugs.csv")
     (tmp_path / "hunt.py").write_text(HUNT)
     monkeypatch.chdir(tmp_path)
-    assert len(COMMANDS) == 15
+    assert len(COMMANDS) == 16
     for command in COMMANDS:
         words = shlex.split(command)
         if words[0] == "serve":

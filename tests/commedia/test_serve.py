@@ -159,5 +159,5 @@ def test_faults_limits_and_a_pace_are_served(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in log.read_text().splitlines()]
 
     assert headers["anthropic-ratelimit-requests-remaining"] == "9"
-    assert headers["anthropic-ratelimit-output-tokens-limit"] == "2000000"
+    assert headers["anthropic-ratelimit-output-tokens-limit"] == "20000000"
     assert [line["status"] for line in lines] == [200, 529]

@@ -85,7 +85,8 @@ class Desk:
 
     def limit_headers(self, model: str) -> dict[str, str]:
         """Return the headers that tell how much of *model* is left."""
-        return self.limiter.headers(model, now=self.time.now(), stamp=self.time.stamp)
+        time = self.time
+        return self.limiter.headers(model, now=time.now(), stamp=time.stamp, scale=time.scale)
 
     def _held_off(self, model: str, wait_s: float) -> HTTPException:
         after = f"{math.ceil(wait_s) / self.time.scale:g}"

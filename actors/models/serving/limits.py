@@ -94,12 +94,17 @@ class Limiter:
         if bucket is not None:
             bucket.take(tokens_out, now)
 
-    def headers(self, model: str, *, now: float, stamp: Callable[[float], str]) -> dict[str, str]:
-        """Return the API's headers; *stamp* writes down the moment that is so many seconds on."""
-        return dict(self._headers(self._of(model), now, stamp))
+    def headers(
+        self, model: str, *, now: float, stamp: Callable[[float], str], scale: float = 1.0
+    ) -> dict[str, str]:
+        """Return the API's headers; *stamp* writes down the moment that is so many seconds on.
+
+        The client's minutes are real ones: in each of them *scale* times a limit goes through.
+        """
+        return dict(self._headers(self._of(model), now, stamp, scale))
 
     def _headers(
-        self, model: _Model, now: float, stamp: Callable[[float], str]
+        self, model: _Model, now: float, stamp: Callable[[float], str], scale: float
     ) -> Iterator[tuple[str, str]]:
         both = [bucket for bucket in (model.tokens_in, model.tokens_out) if bucket is not None]
         shown = {
@@ -111,7 +116,8 @@ class Limiter:
         for name, buckets in shown.items():
             if buckets:
                 left = sum(max(math.floor(bucket.level(now)), 0) for bucket in buckets)
-                yield f"{PREFIX}-{name}-limit", str(sum(b.per_minute for b in buckets))
+                a_minute = sum(bucket.per_minute for bucket in buckets)
+                yield f"{PREFIX}-{name}-limit", str(round(a_minute * scale))
                 yield f"{PREFIX}-{name}-remaining", str(left)
                 yield f"{PREFIX}-{name}-reset", stamp(max(b.full_in(now) for b in buckets))
 

@@ -103,6 +103,8 @@ def test_the_headers_tell_what_is_left_and_when_all_is_back() -> None:
         f"{prefix}-output-tokens-reset": "+6",
     }
     assert limiter.headers("m", now=60.0, stamp=str)[f"{prefix}-tokens-remaining"] == "6600"
+    fast = limiter.headers("m", now=60.0, stamp=str, scale=10.0)
+    assert fast[f"{prefix}-requests-limit"] == "600"
 
 
 def test_a_steady_client_below_the_limit_is_never_held_off() -> None:
