@@ -30,10 +30,18 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def served(app: Any, **options: Any) -> uvicorn.Config:  # Any: an ASGI app; what uvicorn takes
-    """Return how *app* is served: quietly, and on connections that it can close."""
+def served(app: Any) -> uvicorn.Config:  # Any: an ASGI app
+    """Return how *app* is served: quietly, on connections that it can close.
+
+    It ends a second after it is told to, whoever still waits for an answer.
+    """
     return uvicorn.Config(
-        app, http=Connection, log_level="critical", access_log=False, lifespan="off", **options
+        app,
+        http=Connection,
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
     )
 
 
@@ -41,7 +49,7 @@ def served(app: Any, **options: Any) -> uvicorn.Config:  # Any: an ASGI app; wha
 def loopback(app: Any) -> Iterator[str]:  # Any: an ASGI app
     """Serve *app* while the context is open; yields its address."""
     with listen("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(served(app, timeout_graceful_shutdown=1))
+        server = uvicorn.Server(served(app))
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         while not server.started and thread.is_alive():

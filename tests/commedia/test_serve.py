@@ -3,11 +3,13 @@
 import contextlib
 import json
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pytest
@@ -161,3 +163,28 @@ def test_faults_limits_and_a_pace_are_served(tmp_path: Path) -> None:
     assert headers["anthropic-ratelimit-requests-remaining"] == "9"
     assert headers["anthropic-ratelimit-output-tokens-limit"] == "20000000"
     assert [line["status"] for line in lines] == [200, 529]
+
+
+def test_it_can_be_interrupted_while_a_client_waits_for_ever(tmp_path: Path) -> None:
+    faults = tmp_path / "faults.json"
+    faults.write_text('[{"fault": "hang"}]')
+    command = [sys.executable, "-c", "from commedia.cli.main import main; main()", "serve"]
+    with subprocess.Popen(
+        [*command, "--faults", str(faults)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        url = urlsplit(process.stdout.readline().strip())
+        body = b'{"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}'
+        head = f"POST /v1/messages HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n\r\n"
+        with socket.create_connection((url.hostname or "", url.port or 0)) as waiting:
+            waiting.sendall(head.encode() + body)
+            waiting.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                waiting.recv(1)
+            process.send_signal(signal.SIGINT)
+            _, complaints = process.communicate(timeout=20)
+
+    assert (process.returncode, complaints) == (0, "")

@@ -63,6 +63,8 @@ class Sent(Response):
         sending = asyncio.ensure_future(self._send(send))
         try:
             await asyncio.wait((gone, sending), return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()  # whatever went wrong is not kept quiet
         finally:
             for task in (gone, sending):
                 task.cancel()

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
 from commedia.actors.models.serving.cache import Cached, PromptCache
@@ -115,3 +117,32 @@ def test_every_kind_of_block_counts() -> None:
     assert tokens_of(body(text("12345678"))) == 2
     assert 100 < tokens_of(body(result)) < 130
     assert tokens_of(body(image)) == 1_600
+
+
+blocks = st.lists(
+    st.tuples(st.sampled_from(["a " * 3_000, "b " * 900, "c"]), st.booleans()),
+    min_size=1,
+    max_size=4,
+)
+visits = st.lists(st.tuples(st.floats(0.0, 400.0), st.floats(0.0, 9.0), blocks), max_size=12)
+
+
+@given(visits)
+def test_what_is_read_was_written_before_and_nothing_counts_twice(
+    visits: list[tuple[float, float, list[tuple[str, bool]]]],
+) -> None:
+    cache, now = PromptCache(), 0.0
+    written: dict[bytes, float] = {}
+    for gap, ttft, shown in visits:
+        now += gap
+        asked = body(*(text(words, EPHEMERAL if marked else None) for words, marked in shown))
+        marks = marks_of(asked)
+        found = ask(cache, asked, now=now, begins_at=now + ttft)
+
+        assert 0 <= found.read + found.written <= tokens_of(asked)
+        if found.read:
+            prefix = next(mark.prefix for mark in marks if mark.tokens == found.read)
+            assert written[prefix] <= now
+        for mark in marks:
+            if mark.ttl_s is not None:
+                written[mark.prefix] = min(now + ttft, written.get(mark.prefix, now + ttft))

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import urllib.request
+from collections.abc import Iterator
 from typing import Any
 
 import anthropic
@@ -31,6 +33,12 @@ CLOCK: dict[str, Any] = {"name": "clock", "input_schema": {"type": "object", "pr
 SEARCH: dict[str, Any] = {"type": "web_search_20260318", "name": "web_search"}
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with served() as found:
+        yield found
+
+
 def client(server: Server) -> anthropic.Anthropic:
     return anthropic.Anthropic(base_url=server.url, api_key="none", max_retries=0)
 
@@ -54,9 +62,10 @@ ASKED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
-def test_a_stream_brings_what_the_message_is(asked: dict[str, Any]) -> None:
+def test_a_stream_brings_what_the_message_is(server: Server, asked: dict[str, Any]) -> None:
     """Sync and async; only where a cache was written in between, the usage differs."""
-    with served() as server, client(server) as sdk:
+    with client(server) as sdk:
+        before = len(server.lines)
         if "cache_control" in asked:
             sdk.messages.create(**{**ASK, **asked})
         whole = plain(sdk.messages.create(**{**ASK, **asked}))
@@ -72,7 +81,7 @@ def test_a_stream_brings_what_the_message_is(asked: dict[str, Any]) -> None:
                 return plain(await stream.get_final_message())
 
         later = asyncio.run(streamed())
-        digests = {line["digest"] for line in server.lines}
+        digests = {line["digest"] for line in server.lines[before:]}
 
     assert _without_parsed(final) == whole == _without_parsed(later)
     assert text == "".join(block.get("text", "") for block in whole["content"])
@@ -84,8 +93,8 @@ def _without_parsed(message: dict[str, Any]) -> dict[str, Any]:
     return {**message, "content": content}
 
 
-def test_a_stream_has_the_apis_events_in_their_order() -> None:
-    with served() as server, client(server) as sdk:
+def test_a_stream_has_the_apis_events_in_their_order(server: Server) -> None:
+    with client(server) as sdk:
         events = list(sdk.messages.create(**{**ASK, "stream": True}))
     kinds = [event.type for event in events]
 
@@ -106,8 +115,8 @@ def test_a_stream_is_paced_by_its_latency() -> None:
 
 
 @pytest.mark.parametrize("name", ["tool", "any"])
-def test_a_forced_tool_is_called_with_what_it_takes(name: str) -> None:
-    with served() as server, client(server) as sdk:
+def test_a_forced_tool_is_called_with_what_it_takes(server: Server, name: str) -> None:
+    with client(server) as sdk:
         message = sdk.messages.create(**{**ASK, **ASKED[name]})
     block = message.content[0]
 
@@ -117,9 +126,9 @@ def test_a_forced_tool_is_called_with_what_it_takes(name: str) -> None:
     assert Draft202012Validator(schema).is_valid(block.input)
 
 
-def test_a_tool_may_be_called_or_not_as_the_request_has_it() -> None:
+def test_a_tool_may_be_called_or_not_as_the_request_has_it(server: Server) -> None:
     """Half of the requests call one; the result of a tool is answered with a text."""
-    with served() as server, client(server) as sdk:
+    with client(server) as sdk:
         stops = []
         for n in range(24):
             asked = {**ASK, "messages": [{"role": "user", "content": f"q{n}"}], "tools": [WEATHER]}
@@ -141,9 +150,9 @@ def test_a_tool_may_be_called_or_not_as_the_request_has_it() -> None:
 
 
 @pytest.mark.parametrize("more", [{"tools": [SEARCH]}, {"tools": [WEATHER], "tool_choice": "none"}])
-def test_no_tool_is_called_that_may_not_be(more: dict[str, Any]) -> None:
+def test_no_tool_is_called_that_may_not_be(server: Server, more: dict[str, Any]) -> None:
     choice = {"tool_choice": {"type": more["tool_choice"]}} if "tool_choice" in more else {}
-    with served() as server, client(server) as sdk:
+    with client(server) as sdk:
         for n in range(6):
             messages = [{"role": "user", "content": f"q{n}"}]
             message = sdk.messages.create(**{**ASK, **more, **choice, "messages": messages})
@@ -166,17 +175,15 @@ def test_no_tool_is_called_that_may_not_be(more: dict[str, Any]) -> None:
         ({"thinking": {"type": "enabled", "budget_tokens": 4_096}}, "budget_tokens"),
     ],
 )
-def test_tools_and_thinking_that_are_none_are_refused(more: dict[str, Any], says: str) -> None:
-    with (
-        served() as server,
-        client(server) as sdk,
-        pytest.raises(anthropic.BadRequestError, match=says),
-    ):
+def test_tools_and_thinking_that_are_none_are_refused(
+    server: Server, more: dict[str, Any], says: str
+) -> None:
+    with client(server) as sdk, pytest.raises(anthropic.BadRequestError, match=says):
         sdk.messages.create(**{**ASK, "extra_body": more})
 
 
-def test_thinking_is_shown_and_counted() -> None:
-    with served() as server, client(server) as sdk:
+def test_thinking_is_shown_and_counted(server: Server) -> None:
+    with client(server) as sdk:
         message = sdk.messages.create(**{**ASK, **ASKED["thinking"]})
 
     assert [block.type for block in message.content] == ["thinking", "text"]
@@ -185,8 +192,8 @@ def test_thinking_is_shown_and_counted() -> None:
 
 
 @pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
-def test_tokens_are_counted_as_messages_count_them(asked: dict[str, Any]) -> None:
-    with served() as server, client(server) as sdk:
+def test_tokens_are_counted_as_messages_count_them(server: Server, asked: dict[str, Any]) -> None:
+    with client(server) as sdk:
         usage = sdk.messages.create(**{**ASK, **asked}).usage
         counted = {k: v for k, v in {**ASK, **asked}.items() if k != "max_tokens"}
         found = sdk.messages.count_tokens(**counted)
@@ -195,9 +202,9 @@ def test_tokens_are_counted_as_messages_count_them(asked: dict[str, Any]) -> Non
     assert found.input_tokens == usage.input_tokens + written + read > 0
 
 
-def test_a_prefix_can_be_warmed_for_no_output() -> None:
-    warm = {**ASK, **ASKED["cached"]}
-    with served() as server, client(server) as sdk:
+def test_a_prefix_can_be_warmed_for_no_output(server: Server) -> None:
+    warm = {**ASK, **ASKED["cached"], "system": "other " * 2_000}
+    with client(server) as sdk:
         first = sdk.messages.create(**{**warm, "max_tokens": 0})
         second = sdk.messages.create(**warm)
 
@@ -207,16 +214,14 @@ def test_a_prefix_can_be_warmed_for_no_output() -> None:
     assert first.usage.cache_creation.ephemeral_5m_input_tokens > 2_000
 
 
-def test_a_stream_is_framed_as_server_sent_events() -> None:
-    import urllib.request
+def test_a_stream_is_framed_as_server_sent_events(server: Server) -> None:
+    data = json.dumps({**ASK, "stream": True}).encode()
+    request = urllib.request.Request(f"{server.url}/v1/messages", data)
+    with urllib.request.urlopen(request, timeout=20) as response:
+        kind = response.headers["content-type"]
+        frames = response.read().decode().split("\n\n")
 
-    with served() as server:
-        data = json.dumps({**ASK, "stream": True}).encode()
-        request = urllib.request.Request(f"{server.url}/v1/messages", data)
-        with urllib.request.urlopen(request, timeout=20) as response:
-            assert response.headers["content-type"].startswith("text/event-stream")
-            frames = response.read().decode().split("\n\n")
-
+    assert kind.startswith("text/event-stream")
     assert frames[-1] == ""
     for frame in frames[:-1]:
         name, _, rest = frame.partition("\n")
