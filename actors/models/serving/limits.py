@@ -20,11 +20,6 @@ class Limits:
     tokens_out: int | None = None
     burst_s: float = 60.0
 
-    @property
-    def are_set(self) -> bool:
-        """Whether there is any limit."""
-        return (self.requests, self.tokens_in, self.tokens_out) != (None, None, None)
-
 
 class Bucket:
     """Holds *capacity* units at most, refills *rate* units a second, and may run into debt."""
