@@ -35,8 +35,10 @@ _GRADED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """A judge's answer: a *grade* (of a pair, or the score of one item), or an *order* of places
-    shown (from 0, best first); *why* in its own words, where it was asked for them."""
+    """A judge's answer: a *grade* of a pair, from the side of the first shown (1 it is more, -1 the
+    second is, 0 a tie; 2 and -2 where it was asked how much), or the score of one item from 1 to
+    10; or an *order* of places shown, from 0, best first. *why* is in its own words, where it was
+    asked for them."""
 
     grade: int | None = None
     order: tuple[int, ...] | None = None

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 from collections.abc import AsyncIterator, Awaitable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import pyarrow as pa
@@ -86,6 +87,10 @@ class ScriptedClient:
             return Attempt("script_failed", reason=said[:_SAID])
         if isinstance(value, Attempt):
             return value
+        if isinstance(value, Preference) and isinstance(request.question, Question):
+            if wanted := _lacks(request.question, value):
+                return Attempt("script_failed", reason=wanted)
+            value = replace(value, why=(value.why or "") if request.question.why else None)
         text = _text(request.question, value)
         usage = Usage(estimate_tokens(row["prompt"]), estimate_tokens(text))
         return Attempt("ok", text, usage, served_model="scripted")
@@ -116,15 +121,23 @@ def _is_taken_back() -> bool:
 
 def _text(asked: Asked, value: Any) -> str:  # Any: what a script returned
     if isinstance(value, Preference) and isinstance(asked, Question):
-        try:
-            return write_answer(asked, value)
-        except StopIteration:
-            return json.dumps({"grade": value.grade})
+        return write_answer(asked, value)
     if isinstance(value, BaseModel):
         return value.model_dump_json()
     if isinstance(value, str) and not (isinstance(asked, Typed) and _is_string(asked)):
         return value
     return json.dumps(value, default=repr)
+
+
+def _lacks(question: Question, value: Preference) -> str | None:
+    """Return what a judge's answer to *question* would have to be; None where it is that."""
+    if question.kind == "list":
+        return None if value.order else f"a Preference of {question} has an order, best first"
+    grades = {"pair": (-1, 0, 1), "graded": (-2, -1, 0, 1, 2), "score": tuple(range(1, 11))}
+    if value.grade in grades[question.kind]:
+        return None
+    lowest, *_, highest = grades[question.kind]
+    return f"a Preference of {question.kind} has a grade from {lowest} to {highest}"
 
 
 def _is_string(asked: Typed) -> bool:

@@ -3,7 +3,7 @@
 import contextlib
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypedDict, Unpack
 
 import click
 
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from ..supervisor.store import RunRecord
 
 
-def deliver(
-    result: "EvalResult",
-    out: TextIO,
-    view: ProgressView,
-    *,
-    page: str | None = None,
-    as_json: bool,
-    quiet: bool,
-) -> int:
-    """Print *result*, and write it as a *page* if there is a name for one; return the exit code."""
+class How(TypedDict):
+    """How an evaluation is delivered."""
+
+    page: str | None
+    as_json: bool
+    quiet: bool
+
+
+def deliver(result: "EvalResult", out: TextIO, view: ProgressView, **how: Unpack[How]) -> int:
+    """Print *result*, and write it as a page if there is a name for one; return the exit code."""
+    page, as_json, quiet = how["page"], how["as_json"], how["quiet"]
     code = EXIT_CODES.get(result.status, 1)
     if page is not None:
         try:
@@ -52,13 +53,11 @@ def deliver(
     return code
 
 
-def go_on(
-    session: "Session", run: str, out: TextIO, view: ProgressView, *, as_json: bool, quiet: bool
-) -> int:
-    """Go on with an evaluation and print it; return the exit code."""
+def go_on(session: "Session", run: str, out: TextIO, view: ProgressView, **how: Unpack[How]) -> int:
+    """Go on with an evaluation, and deliver it as `deliver` does; return the exit code."""
     with view:
         result = session.resume_eval(run)
-    return deliver(result, out, view, as_json=as_json, quiet=quiet)
+    return deliver(result, out, view, **how)
 
 
 def print_board(result: "EvalResult", out: TextIO) -> None:

@@ -50,6 +50,12 @@ Examples:
 )
 @address_option
 @click.option("--hosts", type=click.IntRange(min=1), help="Processes a role, at most.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write a ranking there, or an evaluation's page. A workflow returns its own value.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print value and account as one object.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, and only what went wrong.")
 def resume(run: str, **options: Any) -> int:
@@ -70,6 +76,7 @@ def resume_run(
     runtime: Literal["ray", "inline"] = "ray",
     address: str | None = None,
     hosts: int | None = None,
+    output: str | None = None,
     as_json: bool = False,
     quiet: bool = False,
 ) -> int:
@@ -80,11 +87,12 @@ def resume_run(
 
     spare_pandas()
     data = (record := find_run(run)).data
+    _check_output(output, data.get("kind"))
     from ..resuming import settings_of
     from ..session import Session
     from .asking import asker
     from .delivery import deliver_run
-    from .eval_delivery import go_on
+    from .eval_delivery import How, go_on
 
     view = ProgressView(quiet=quiet)
     with (
@@ -102,17 +110,28 @@ def resume_run(
         ) as session,
     ):
         if data.get("kind") == "eval":
-            return go_on(session, record.path.name, out, view, as_json=as_json, quiet=quiet)
-        with view:
-            if data.get("kind") != "workflow":
-                ranked = session.resume_rank(record.path.name)
-            else:
-                result = session.resume(record.path.name, mode=mode)
+            how = How(page=output, as_json=as_json, quiet=quiet)
+            return go_on(session, record.path.name, out, view, **how)
         if data.get("kind") != "workflow":
             from .sort import deliver_resumed
 
-            return deliver_resumed(ranked, out, view, as_json=as_json, quiet=quiet)
+            with view:
+                ranked = session.resume_rank(record.path.name)
+            return deliver_resumed(ranked, out, view, output, as_json=as_json, quiet=quiet)
+        with view:
+            result = session.resume(record.path.name, mode=mode)
         return deliver_run(result, out, view, as_json=as_json, quiet=quiet)
+
+
+def _check_output(output: str | None, kind: str | None) -> None:
+    """Raise UsageError where what a run of this *kind* comes to cannot be written to *output*."""
+    if output is None or kind == "eval":
+        return
+    if kind == "workflow":
+        raise click.UsageError("-o is for sorts and evaluations; a workflow's value is printed")
+    from ..outputs import check_output
+
+    check_output(output)
 
 
 @click.command(epilog=STOP_EXAMPLES)

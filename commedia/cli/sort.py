@@ -252,14 +252,29 @@ def deliver(
 
 
 def deliver_resumed(
-    result: "RankResult", out: TextIO, view: ProgressView, *, as_json: bool, quiet: bool
+    result: "RankResult",
+    out: TextIO,
+    view: ProgressView,
+    output: str | None,
+    *,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
-    """Print a resumed sort; the ranking is in the run's folder. Return the exit code."""
+    """Print a resumed sort, and write it to *output*; it is in the run's folder, too."""
+    code = EXIT_CODES.get(result.status, 1)
+    if output is not None and result.n:
+        try:
+            _write(result, output)
+        except OSError as error:
+            view.say(_unwritten(output, error, result))
+            code = 1
+        else:
+            result = replace(result, output=output)
     if as_json:
         print_json(result.to_json(), out)
     for line in result.lines() if not quiet or result.status != "completed" else []:
         view.say(line)
-    return EXIT_CODES.get(result.status, 1)
+    return code
 
 
 def _check_output(options: SortOptions, prepared: "Prepared") -> None:

@@ -229,3 +229,25 @@ def test_a_run_without_a_comparison_says_so_when_it_is_to_be_gone_on_from() -> N
 
     with pytest.raises(UsageError, match="has no comparison to go on from: it asked for scores"):
         ranked(table(30), since=first.run_id)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (Preference(order=(0, 1)), "a Preference of pair has a grade from -1 to 1"),
+        (Preference(grade=2), "a Preference of pair has a grade from -1 to 1"),
+    ],
+)
+def test_a_judge_of_ones_own_is_told_what_its_preference_lacks(
+    answer: Preference, why: str
+) -> None:
+    result = ranked(table(8), model=lambda row: answer, ask="pair")
+
+    assert result.status == "degraded"
+    assert any(why in note for note in result.notes)
+
+
+def test_reasons_that_nobody_asked_for_are_dropped() -> None:
+    result = ranked(table(8), model=lambda row: Preference(grade=1, why="so"), ask="pair")
+
+    assert result.missing == {}

@@ -48,7 +48,15 @@ def test_a_coroutine_is_waited_for() -> None:
     assert answers(script, "list:2")["order"] == [1, 0]
 
 
-@pytest.mark.parametrize("answer", [None, "first", {"verdict": 1}, Preference(grade=2), object()])
+@pytest.mark.parametrize("answer", [Preference(grade=2), Preference(order=(0, 1))])
+def test_a_preference_that_answers_another_question_says_what_it_lacks(answer: object) -> None:
+    reply = answers(lambda row: answer)
+
+    assert (reply["status"], reply["grade"]) == ("failed", None)
+    assert "has a grade from -1 to 1" in reply["reason"]
+
+
+@pytest.mark.parametrize("answer", [None, "first", {"verdict": 1}, object()])
 def test_anything_else_is_an_invalid_answer(answer: object) -> None:
     reply = answers(lambda row: answer)
 
