@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ..actors.actor import Actor, Envelope, Message, Ref
-from ..actors.errors import ActorDiedError
+from ..actors.errors import ActorDiedError, RunFailedError
 from ..actors.messages import Connect
 from .casting import Cast
 from .children import ChildSpec
@@ -77,7 +77,8 @@ class Lifeline:
 
     async def _restart(self, child: Child, why: str) -> None:
         while True:
-            await self._nursery.restart(child, child.key, why=why)
+            if not await self._nursery.restart(child, child.key, why=why):
+                raise RunFailedError("the gateway's process ended, and so does the run")
             try:
                 return await self._connect(child)
             except ActorDiedError as error:  # this life, too, and before anybody asked it

@@ -57,6 +57,7 @@ class Nursery:
         self._restarting: set[asyncio.Task[bool]] = set()
         self.heart = Heartbeat(runtime, tell)
         self.deaths: list[str] = []
+        self._is_over = False
 
     async def start(self, spec: ChildSpec, prepare: Prepare = _nothing) -> Child:
         """Start a child of *spec*, prepare it, and keep it until the end, unless that fails."""
@@ -73,13 +74,15 @@ class Nursery:
     async def restart(self, child: Child, key: str, *, why: str = "its process ended") -> bool:
         """Start *child* again if it is still the life named *key*; returns whether it lives.
 
+        None is started again once all are being stopped.
+
         Whoever comes later for the same death waits for the same restart. Raises
         IntensityExceededError where children die more often than the intensity allows.
         """
         async with child._lock:
             if child.key != key:
                 return True
-            if not self._restarts(child.spec, why):
+            if self._is_over or not self._restarts(child.spec, why):
                 return False
             await self.runtime.stop(child.ref)
             child.ref = await self._started(child.spec)
@@ -114,6 +117,7 @@ class Nursery:
 
     async def stop_all(self) -> None:
         """Stop every child, the youngest first."""
+        self._is_over = True
         self.heart.close()
         for task in (restarting := list(self._restarting)):
             task.cancel()

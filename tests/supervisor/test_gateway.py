@@ -48,7 +48,7 @@ def test_a_list_is_answered_in_places_from_zero() -> None:
         (Attempt("timeout"), "timeout", "deadline"),
         ("first", "invalid", "not_json"),
         ({"verdict": "left"}, "invalid", "schema: verdict (enum)"),
-        (Preference(order=(0, 1)), "invalid", "schema: verdict (required)"),
+        (Preference(order=(0, 1)), "failed", "a Preference of pair has a grade from -1 to 1"),
     ],
 )
 def test_a_call_without_an_answer_says_why(answer: object, status: str, reason: str) -> None:
