@@ -52,7 +52,7 @@ def choose_model(
     if spec.is_simulated:
         _check_simulated(name, has_truth=has_truth, base_url=base_url)
     elif script is None and not spec.is_recorded:
-        _check_real(name, base_url=base_url, budget=budget)
+        _check_real(name, base_url=base_url)
         check_budget(spec, budget)
     return spec
 
@@ -96,7 +96,7 @@ def choose_agents(
     elif spec.is_recorded:
         raise UsageError(f"{name} answers comparisons alone: it judges, but runs no workflow")
     elif spec.script is None:
-        _check_real(name, base_url=base_url, budget=budget, simulated=_AGENTS)
+        _check_real(name, base_url=base_url, simulated=_AGENTS)
         check_budget(spec, budget)
     return spec
 
@@ -198,9 +198,7 @@ _AGENTS = ("sim:sonnet", "rehearse with --model sim:sonnet")
 """A simulated model to name instead, and how: for a sort, and for a workflow."""
 
 
-def _check_real(
-    name: str, *, base_url: str | None, budget: Budget, simulated: tuple[str, str] = _JUDGE
-) -> None:
+def _check_real(name: str, *, base_url: str | None, simulated: tuple[str, str] = _JUDGE) -> None:
     if base_url is not None:
         _check_url(base_url)
     if key := api_key():
@@ -212,7 +210,3 @@ def _check_real(
         )
     if base_url is None and not api_key():
         raise UsageError(f"{name} needs a key: set {_KEY}, or {simulated[1]}")
-    if budget.is_unlimited:
-        raise UsageError(
-            f"{name} costs money: give a --budget, for example --budget 2usd or --budget 500k"
-        )

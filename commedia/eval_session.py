@@ -15,6 +15,7 @@ from .actors.messages import ModelSpec
 from .actors.questions import Question
 from .actors.simulation.judge import JudgeProfile
 from .choice import NOBODY, nobody
+from .consent import GOING_ON, Consent, Told, agree
 from .eval_outputs import Watch
 from .eval_result import EvalResult
 from .eval_run import INPUT_FILE, ITEMS_FILE, perform_eval
@@ -48,6 +49,7 @@ class Host(Protocol):
     _budget: Budget
     _profile: JudgeProfile
     _in_flight: int
+    _consent: Consent | None
     _watch: Watch
     _driver: Driver | None
 
@@ -92,7 +94,15 @@ def _plan(host: Host, items: Items, options: EvalOptions) -> EvalJob:
         check_judges(host._model, is_known=is_known, base_url=host._base_url)
         return host._choose_judges(is_known, seed)
 
-    return plan_eval(items, options, choose=choose, budget=host._budget)
+    job = plan_eval(items, options, choose=choose, budget=host._budget)
+    agree(job.model, job.budget, host._consent, functools.partial(_foreseen, job))
+    return job
+
+
+def _foreseen(job: EvalJob) -> Told:
+    from .estimates import estimate_eval  # a rehearsal: only where somebody wants to see it
+
+    return estimate_eval(job)
 
 
 def _opened(host: Host, job: EvalJob) -> Runtime | None:
@@ -180,4 +190,6 @@ def _judges(host: Host, data: dict[str, Any]) -> ModelSpec:
             "the model of this run was a function, which cannot be found again; give it with "
             "--model FILE.py:FUNCTION, or model= in Python"
         )
-    return choose(model or named)
+    chosen = choose(model or named)
+    agree(chosen, host._budget, host._consent, lambda: GOING_ON)
+    return chosen

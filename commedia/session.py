@@ -19,6 +19,7 @@ from .actors.messages import ModelSpec
 from .actors.simulation.judge import JudgeProfile
 from .actors.simulation.world import World
 from .choice import api_key, choose_agents
+from .consent import GOING_ON, UNFORESEEN, Consent, Told, agree
 from .eval_session import Evaluating
 from .goals import check_goal
 from .inputs import Items
@@ -61,10 +62,11 @@ class Session(Evaluating):
     Claude model, any name with *base_url*, or a function that takes a request (a mapping with
     `prompt`, `role`, `output_schema`; for a judge `items`, `by`, `task`) and returns an answer (a
     scripted model); None picks by what is at hand. *budget* is required with a model that costs
-    money (`"2usd 300agents"`). *profile* shapes the simulated judge, *accuracy* is how often it is
-    right on random pairs; *world* is what simulated agents know to be true, *slots* how many of
-    them act at one virtual time. *inquire* asks the user what a workflow asks. *faults* makes
-    hosts fall on purpose. *address* (HOST:PORT) joins a Ray cluster that runs, which outlives it.
+    money (`"2usd 300agents"`), unless *consent* is given, which is shown an estimate. *profile*
+    shapes the simulated judge, *accuracy* is how often it is right on random pairs; *world* is what
+    simulated agents know, *slots* how many of them act at one virtual time. *inquire* asks the user
+    what a workflow asks. *faults* makes hosts fall on purpose. *address* (HOST:PORT) joins a Ray
+    cluster that runs, which outlives it.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Session(Evaluating):
         slots: int | None = None,
         seed: int = 0,
         inquire: Inquire | None = None,
+        consent: Consent | None = None,
         intensity: Intensity = Intensity(),
         faults: Faults | None = None,
         on_progress: Callable[[RunProgress], None] | None = None,
@@ -109,7 +112,7 @@ class Session(Evaluating):
         self._batch_rows = batch_rows or BATCH_ROWS
         self._in_flight = in_flight
         self._world, self._slots, self._seed = world or World(), slots, seed
-        self._inquire = inquire
+        self._inquire, self._consent = inquire, consent
         self._intensity, self._faults = intensity, faults
         self._watch = on_progress or (lambda _: None)
         self._loop: LoopThread | None = None
@@ -215,6 +218,7 @@ class Session(Evaluating):
             seed=int(data["seed"]),
             in_flight=self._in_flight,
         )
+        agree(model, self._budget, self._consent, lambda: GOING_ON)
         job = kept_job(record.path, data, model, self._budget)
         runtime = self._open()
         work = self._perform(job, runtime, items_table(job), record.path)
@@ -280,6 +284,7 @@ class Session(Evaluating):
             in_flight=self._in_flight,
             is_needed=script.needs_model,
         )
+        agree(model, self._budget, self._consent, lambda: UNFORESEEN)
         return Launch(script, args, model, self._budget, self._seed, self._slots, world=self._world)
 
     def _go(self, launch: Launch, folder: Path | None) -> RunResult[Any]:
@@ -307,7 +312,9 @@ class Session(Evaluating):
         return self._driver
 
     def _job(self, items: Items, by: str | None, options: RankOptions) -> Job:
-        return job_of(items, by, options, choose=self._choose_judges, budget=self._budget)
+        job = job_of(items, by, options, choose=self._choose_judges, budget=self._budget)
+        agree(job.model, job.budget, self._consent, functools.partial(_foreseen, job))
+        return job
 
     def _choose_judges(self, has_truth: bool, seed: int) -> ModelSpec:
         return choose_judges(
@@ -373,6 +380,12 @@ class Session(Evaluating):
                     raise
                 self._thread().submit(self._driver.halt(cancel=cancel))  # nobody waits for it
         return future.result()
+
+
+def _foreseen(job: Job) -> Told:
+    from .estimates import estimate_sort  # a rehearsal: only where somebody wants to see it
+
+    return estimate_sort(job)
 
 
 def _check_counts(**counts: int | None) -> None:

@@ -1,4 +1,4 @@
-"""A workflow's questions at a terminal."""
+"""Questions at a terminal: a workflow's, and whether to begin at all."""
 
 import sys
 from collections.abc import Callable
@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from ..consent import Consent
     from ..supervisor.desk import Inquiry
     from .progress import ProgressView
 
 
 def asker(view: "ProgressView") -> "Callable[[Inquiry], str | None] | None":
     """Return what asks the user; None where nobody is at a terminal."""
-    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _is_there():
         return None
 
     def ask(inquiry: "Inquiry") -> str | None:
@@ -31,3 +32,31 @@ def asker(view: "ProgressView") -> "Callable[[Inquiry], str | None] | None":
         return str(answer)
 
     return ask
+
+
+def consenter(view: "ProgressView", *, yes: bool) -> "Consent | None":
+    """Return what shows an estimate, and asks whether to begin; None where nobody could say so.
+
+    With *yes* the answer is known; whoever is at no terminal and did not say so needs a budget.
+    """
+    if not (yes or _is_there()):
+        return None
+
+    def consent(told: str) -> bool:
+        from ..inert import inert
+
+        with view.paused():
+            click.echo(inert(told, 2_000), err=True)
+            if yes:
+                return True
+            try:
+                return click.confirm("begin?", default=False, err=True)
+            except (click.Abort, EOFError):
+                return False
+
+    return consent
+
+
+def _is_there() -> bool:
+    """Whether somebody is at a terminal."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()

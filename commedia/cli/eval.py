@@ -67,6 +67,7 @@ class Wanted:
     ask: str
     target: float
     budget: tuple[str, ...]
+    yes: bool
     timeout: float
     jobs: int
     reasons: bool
@@ -206,6 +207,7 @@ def evaluate_table(wanted: Wanted) -> int:
         check_page(wanted.output)
     frame = read_table(wanted.source)
     from ..session import Session
+    from .asking import consenter
 
     view = ProgressView(quiet=wanted.quiet)
     with (
@@ -219,6 +221,7 @@ def evaluate_table(wanted: Wanted) -> int:
             budget=wanted.budget or None,
             in_flight=wanted.in_flight,
             on_progress=view,
+            consent=consenter(view, yes=wanted.yes),
         ) as session,
     ):
         with view:

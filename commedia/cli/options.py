@@ -30,6 +30,9 @@ _RUNNING = (
         metavar="CAP",
         help="What may be spent: 2usd, 500k (tokens), 300agents (calls), 30min. May be repeated.",
     ),
+    click.option(
+        "--yes", is_flag=True, help="Begin unasked, and without a budget if none is given."
+    ),
     click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice."),
     click.option(
         "--runtime",

@@ -50,6 +50,7 @@ Examples:
 )
 @address_option
 @click.option("--hosts", type=click.IntRange(min=1), help="Processes a role, at most.")
+@click.option("--yes", is_flag=True, help="Go on unasked, and without a budget if it had none.")
 @click.option(
     "-o",
     "--output",
@@ -77,6 +78,7 @@ def resume_run(
     address: str | None = None,
     hosts: int | None = None,
     output: str | None = None,
+    yes: bool = False,
     as_json: bool = False,
     quiet: bool = False,
 ) -> int:
@@ -90,7 +92,7 @@ def resume_run(
     _check_output(output, data.get("kind"))
     from ..resuming import settings_of
     from ..session import Session
-    from .asking import asker
+    from .asking import asker, consenter
     from .delivery import deliver_run
     from .eval_delivery import How, go_on
 
@@ -107,17 +109,16 @@ def resume_run(
             in_flight=data.get("in_flight") or 64,
             on_progress=view,
             inquire=asker(view),
+            consent=consenter(view, yes=yes),
         ) as session,
     ):
         if data.get("kind") == "eval":
             how = How(page=output, as_json=as_json, quiet=quiet)
             return go_on(session, record.path.name, out, view, **how)
         if data.get("kind") != "workflow":
-            from .sort import deliver_resumed
+            from .sort import go_on as sort_on
 
-            with view:
-                ranked = session.resume_rank(record.path.name)
-            return deliver_resumed(ranked, out, view, output, as_json=as_json, quiet=quiet)
+            return sort_on(session, record.path.name, out, view, output, as_json, quiet)
         with view:
             result = session.resume(record.path.name, mode=mode)
         return deliver_run(result, out, view, as_json=as_json, quiet=quiet)

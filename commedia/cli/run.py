@@ -45,6 +45,7 @@ class RunOptions:
     model: str | None
     base_url: str | None
     budget: tuple[str, ...]
+    yes: bool
     runtime: Literal["ray", "inline"]
     address: str | None
     hosts: int | None
@@ -151,7 +152,7 @@ def run_workflow(found: "Workflow[..., Any]", args: dict[str, Any], options: Run
 
     spare_pandas()
     from ..session import Session
-    from .asking import asker
+    from .asking import asker, consenter
 
     view = ProgressView(quiet=options.quiet)
     with (
@@ -168,6 +169,7 @@ def run_workflow(found: "Workflow[..., Any]", args: dict[str, Any], options: Run
             slots=options.slots,
             seed=options.seed,
             on_progress=view,
+            consent=consenter(view, yes=options.yes),
             inquire=asker(view),
         ) as session,
     ):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..inputs import Prepared
     from ..rank_options import RankOptions
     from ..results import RankResult
+    from ..session import Session
 
 EXAMPLES = """\b
 Examples:
@@ -69,6 +70,7 @@ class SortOptions:
     method: str | None
     votes: int | None
     budget: tuple[str, ...]
+    yes: bool
     seed: int
     runtime: Literal["ray", "inline"]
     address: str | None
@@ -191,6 +193,7 @@ def sort_table(options: SortOptions) -> int:
     if options.output is not None:
         _check_output(options, prepared)
     from ..session import Session
+    from .asking import consenter
 
     view = ProgressView(quiet=options.quiet)
     with (
@@ -206,6 +209,7 @@ def sort_table(options: SortOptions) -> int:
             in_flight=options.in_flight,
             accuracy=options.accuracy,
             on_progress=view,
+            consent=consenter(view, yes=options.yes),
         ) as session,
     ):
         with view:
@@ -251,16 +255,18 @@ def deliver(
     return code
 
 
-def deliver_resumed(
-    result: "RankResult",
+def go_on(
+    session: "Session",
+    run: str,
     out: TextIO,
     view: ProgressView,
     output: str | None,
-    *,
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Print a resumed sort, and write it to *output*; it is in the run's folder, too."""
+    """Go on with a sort, print it, and write it to *output*; it is in the run's folder, too."""
+    with view:
+        result = session.resume_rank(run)
     code = EXIT_CODES.get(result.status, 1)
     if output is not None and result.n:
         try:

@@ -293,6 +293,7 @@ OPTIONS = SortOptions(
     method=None,
     votes=None,
     budget=(),
+    yes=False,
     seed=0,
     runtime="inline",
     address=None,

@@ -1,0 +1,1 @@
+../../commedia/consent.py

@@ -1,0 +1,1 @@
+../../commedia/estimates.py
