@@ -12,7 +12,7 @@ from pathlib import Path
 from ..session import Session
 from ..workflows import find_workflow
 from .command import folder
-from .killing import Chain, answered, lives, steps, wait_for
+from .killing import Chain, answered, lives, paths_of, steps, wait_for
 from .players import Flow, Player, RuntimeKind
 
 
@@ -52,7 +52,7 @@ def behead(
             headsman.over.set()
             thread.join()
         chain = Chain(said, kills=lives(home) - 1, work_s=float(said["wall_s"]))
-        chain.listed = player.logged(said["unsettled"])
+        chain.listed = player.logged(paths_of(said))
         chain.count_written(home)
     asked, ends = player.asked(), [told for told, _ in headsman.seen[1:]]
     for (told, finished), end in zip(headsman.seen, [*ends, len(asked)], strict=True):

@@ -53,7 +53,7 @@ def gateways() -> list[Row]:
     with keeping_books(table, "--latency", str(LATENCY_S)) as books:
         with _killing("gateway", GATEWAYS_KILLED, every_s=2.0) as killer:
             result = _ranked(books, budget="5M")
-        unknown = _unsettled(result)
+        unknown = len(result.unsettled)
         return [
             Row("gateways killed", str(len(killer.killed)), f"= {GATEWAYS_KILLED}", _all(killer)),
             _same(result, whole),
@@ -84,7 +84,7 @@ def drivers() -> list[Row]:
         rows += [
             Row("supervisors killed", str(len(killer.killed)), "= 3", _all(killer)),
             _same(result, whole, "supervisor: "),
-            at_most("supervisor: charged twice", books.duplicates(), _unsettled(result)),
+            at_most("supervisor: charged twice", books.duplicates(), len(result.unsettled)),
         ]
     return rows
 
@@ -145,13 +145,6 @@ def _ranked(books: Books, **options: Any) -> RankResult:
 
 def _same(result: RankResult, whole: RankResult, of: str = "") -> Row:
     return Row(f"{of}same result", "", "yes", result.digest == whole.digest)
-
-
-def _unsettled(result: RankResult) -> int:
-    """Return how many calls a run lists as perhaps charged in vain."""
-    from ..supervisor.store import find_run
-
-    return len(find_run(result.run_id).data.get("unsettled") or [])
 
 
 def _resumed(books: Books, *, kills: int) -> tuple[dict[str, Any], int]:

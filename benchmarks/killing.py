@@ -101,7 +101,7 @@ def killed(
         chain.said = json.loads(out or "")
     except ValueError:
         raise RuntimeError(f"{flow.name} said no JSON object: {err}") from None
-    chain.code, chain.listed = driver.returncode, player.logged(chain.said.get("unsettled", []))
+    chain.code, chain.listed = driver.returncode, player.logged(paths_of(chain.said))
     chain.count_written(home)
     return chain
 
@@ -128,6 +128,11 @@ def telling_apart(flow: Flow, player: Player) -> Player:
     for path, name in zip(paths, asked, strict=True):
         names[path].append(name)
     return replace(player, digests={path: tuple(each) for path, each in names.items()})
+
+
+def paths_of(said: Mapping[str, Any]) -> list[str]:
+    """Return the calls that a run says may have been charged in vain."""
+    return [str(call["path"]) for call in said.get("unsettled") or []]
 
 
 def answered(home: Path) -> set[str]:

@@ -76,6 +76,7 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
         stopped=stopped,
         missing=tally.missing,
         dead_letters=[prepared.ids[item] for item in tally.dead_letters],
+        unsettled=[call.told() for call in tally.unsettled],
         persistent_share=tally.persistent_share,
         predicted_tau=progress.predicted_tau or None,  # 0: a method that predicts none
         predicted_recall=progress.predicted_recall,
@@ -87,10 +88,13 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
         notes=(*progress.notes, *_of_order(job, finished.value), *call_notes(finished)),
         table=_stamped(table, job, spec, is_simulated=is_simulated),
     )
-    store = _store(job, spec, is_simulated=is_simulated)
+    _keep(_store(job, spec, is_simulated=is_simulated), result)
+    return result
+
+
+def _keep(store: RunStore, result: RankResult) -> None:
     store.write_ranking(result.table)
     store.update({**result.to_json(), "notes": list(result.notes)})
-    return result
 
 
 def _stamped(table: pa.Table, job: Job, spec: RunSpec, *, is_simulated: bool) -> pa.Table:

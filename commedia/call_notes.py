@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from .actors.answers import SILENT_CALLS
-from .results import counted
+from .results import counted, perhaps_charged
 from .supervisor.orders import Finished
 
 CAUSES = {
@@ -55,10 +55,8 @@ def call_notes(finished: Finished) -> list[str]:
             f"now: {counted(tally.asked, 'call')}"
         )
     if tally.unsettled:
-        notes.append(
-            f"{counted(len(tally.unsettled), 'call')} cut off or taken back in flight may have "
-            "been charged without an answer, and count in full"
-        )
+        told = perhaps_charged([call.told() for call in tally.unsettled])
+        notes.append(f"cut off or taken back in flight: {told}")
     if tally.overruns:
         notes.append(
             f"the server charged {tally.overruns} calls more than they can have taken, so the "

@@ -149,7 +149,7 @@ def _closed(launch: Launch, spec: RunSpec, finished: Finished, wall_s: float) ->
         reused=tally.reused,
         recalled=tally.recalled,
         asked=tally.calls if launch.model.is_simulated else tally.asked,
-        unsettled=tally.unsettled,
+        unsettled=[call.told() for call in tally.unsettled],
         wall_s=round(wall_s, 3),
         virtual_s=finished.virtual_s,
         why=_why(launch, finished),

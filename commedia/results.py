@@ -30,6 +30,7 @@ _ENDINGS = {
 }
 _ROUNDED = ("rank_low", "rank_high")
 _HTML_ROWS = 20
+_MOST_SHOWN = 5
 _CELL_CHARS = 200
 
 
@@ -54,6 +55,8 @@ class RankResult:
     stopped: Stopped | None
     missing: dict[str, int]
     dead_letters: list[str]
+    unsettled: list[dict[str, Any]]
+    """Calls that may have been charged without an answer: path, tokens and usd at most."""
     persistent_share: float | None
     predicted_tau: float | None
     predicted_recall: float | None
@@ -107,6 +110,18 @@ class RankResult:
 def counted(count: int, thing: str, things: str | None = None) -> str:
     """Return how many of a *thing* there are, in words: 1 row, 2,000 rows."""
     return f"{count:,} {thing if count == 1 else things or thing + 's'}"
+
+
+def perhaps_charged(calls: Sequence[Mapping[str, Any]]) -> str:
+    """Say which *calls* may have been charged without an answer, and the most that it can be."""
+    shown = ", ".join(str(call["path"]) for call in calls[:_MOST_SHOWN])
+    more = ", ..." if len(calls) > _MOST_SHOWN else ""
+    tokens, usd = (sum(call[unit] for call in calls) for unit in ("tokens", "usd"))
+    money = f", ${usd:,.4f}" if usd else ""
+    return (
+        f"{counted(len(calls), 'call')} ({shown}{more}) may have been charged without an answer, "
+        f"at most {tokens:,} tokens{money} in all, which count in full"
+    )
 
 
 def simulated_line(model: str) -> str:

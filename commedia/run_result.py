@@ -6,7 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from .actors.errors import RunFailedError, RunPausedError
 from .inert import inert
-from .results import counted
+from .results import counted, perhaps_charged
 
 R = TypeVar("R")
 
@@ -37,7 +37,7 @@ class RunResult(Generic[R]):
     reused: int
     recalled: int
     asked: int
-    unsettled: list[str]
+    unsettled: list[dict[str, Any]]
     wall_s: float
     virtual_s: float | None
     why: str | None
@@ -185,11 +185,7 @@ def _reuse(result: RunResult[Any]) -> list[str]:
             f"of an earlier life of the run; asked now: {counted(result.asked, 'call')}"
         )
     if result.unsettled:
-        shown = ", ".join(result.unsettled[:5]) + (", ..." if len(result.unsettled) > 5 else "")
-        lines.append(
-            f"cut off or taken back in flight: {shown}; these may have been charged without an "
-            "answer, and count in full"
-        )
+        lines.append(f"cut off or taken back in flight: {perhaps_charged(result.unsettled)}")
     return lines
 
 

@@ -53,5 +53,5 @@ def _counted(record: RunRecord) -> dict[str, Any]:
         "calls": len(past.asked),
         "tokens": past.spent.tokens,
         "cost_usd": cost if cost else None,
-        "unsettled": past.unsettled,
+        "unsettled": [call.told() for call in past.unsettled],
     }

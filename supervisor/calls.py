@@ -94,7 +94,7 @@ class Caller:
             reply = await call.run()
         except asyncio.CancelledError:
             if call.attempts:
-                self.charges.abandon(call.identity)
+                self.charges.abandon(call.identity, call.actual)
             raise
         if call.attempts:
             await self.charges.conclude(call.identity, call.attempts, call.actual, reply)

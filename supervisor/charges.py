@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..actors.answers import Asked, parse_answer
 from ..actors.models.replies import Reply
@@ -49,14 +49,26 @@ class Identity:
         return cls(path, blake2b(shaping, digest_size=16).hexdigest())
 
 
+class Unsettled(NamedTuple):
+    """A call that may have been charged without an answer, and the most that it can have cost."""
+
+    path: str
+    bound: Amount
+
+    def told(self) -> dict[str, Any]:
+        """Return it as JSON has it: where it was asked, tokens and dollars at most."""
+        tokens, usd = self.bound.tokens, self.bound.nanousd / 1e9
+        return {"path": self.path, "tokens": tokens, "usd": usd}
+
+
 @dataclass(slots=True)
 class Past:
     """What a journal says was spent, and which answers can be used again."""
 
     spent: Amount = NOTHING
     open: dict[tuple[str, str, int], Amount] = field(default_factory=dict)
-    lost: list[str] = field(default_factory=list)
-    """Paths of calls that were in flight at the end of a life, and asked again in a later one."""
+    lost: list[Unsettled] = field(default_factory=list)
+    """Calls that were in flight at the end of a life, and asked again in a later one."""
     asked: set[tuple[str, str]] = field(default_factory=set)
     """Calls, by path and key, whatever came of them."""
     answers: dict[tuple[str, str], Record] = field(default_factory=dict)
@@ -71,7 +83,7 @@ class Past:
         self.asked.add(at[:2])
         if record["t"] == "intent":
             if at in self.open:
-                self.lost.append(record["p"])
+                self.lost.append(Unsettled(record["p"], self.open[at]))
                 self.spent += self.open[at]
             self.open[at] = Amount(*record["r"])
             return
@@ -93,9 +105,9 @@ class Past:
         return found
 
     @property
-    def unsettled(self) -> list[str]:
-        """The paths of calls that may have been charged without an answer."""
-        return [*self.lost, *(path for path, _, _ in self.open)]
+    def unsettled(self) -> list[Unsettled]:
+        """The calls that may have been charged without an answer."""
+        return [*self.lost, *(Unsettled(at[0], bound) for at, bound in self.open.items())]
 
     @property
     def spent_at_most(self) -> Amount:
@@ -116,7 +128,7 @@ class Charges:
         self.past = past or Past()
         self.reused = 0
         self.unsettled = self.past.unsettled
-        """The paths of calls that may have been charged without an answer."""
+        """The calls that may have been charged without an answer."""
         self.inherited = len(self.unsettled)
         """How many of these are of earlier lives."""
 
@@ -188,9 +200,9 @@ class Charges:
         }
         await self._journal.append(record)
 
-    def abandon(self, call: Identity) -> None:
+    def abandon(self, call: Identity, bound: Amount) -> None:
         """Take note that *call* is taken back in flight: its last intent stays without a result."""
-        self.unsettled.append(call.path)
+        self.unsettled.append(Unsettled(call.path, bound))
 
     async def close(self) -> None:
         """Close the journal."""

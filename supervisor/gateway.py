@@ -24,7 +24,7 @@ from ..actors.tables import Rows
 from .admission import Desk, Window
 from .budget import Budget, Ledger
 from .calls import Caller, Tally
-from .charges import Charges, Identity
+from .charges import Charges, Identity, Unsettled
 from .flights import Flight, Flights, Mailbox
 from .outbox import REPLAY
 
@@ -51,7 +51,7 @@ class Spending(Message):
     *tokens* and *cost_nanousd* are the ledger's: an attempt of *unknown* charge counts with its
     full reserve. The cost is None where no price is known. *overruns* counts calls that took more
     than their strict bound. *broken* is the cause on which the breaker opened. *reused* answers
-    had been paid for in an earlier life of the run; *unsettled* are the paths of calls that may
+    had been paid for in an earlier life of the run; *unsettled* are the calls that may
     have been charged in one without an answer.
     """
 
@@ -69,7 +69,7 @@ class Spending(Message):
     is_strict: bool
     broken: str | None
     reused: int = 0
-    unsettled: tuple[str, ...] = ()
+    unsettled: tuple[Unsettled, ...] = ()
 
 
 def check_budget(model: ModelSpec, budget: Budget) -> None:

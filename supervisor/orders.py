@@ -15,6 +15,7 @@ from ..actors.messages import ModelSpec
 from ..actors.simulation.world import WORLD
 from ..actors.tables import UNASKED
 from .budget import Budget
+from .charges import Unsettled
 from .children import Intensity
 from .desk import Halted, Inquiry
 from .progress import RunProgress
@@ -126,7 +127,7 @@ class Tally:
     reused: int = 0
     asked: int = 0
     recalled: int = 0
-    unsettled: list[str] = field(default_factory=list)
+    unsettled: list[Unsettled] = field(default_factory=list)
     branches: int = 0
     agents: int = 0
     short: tuple[int, int] | None = None

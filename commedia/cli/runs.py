@@ -100,6 +100,7 @@ def result_of(record: "RunRecord") -> "RankResult":
         stopped=data.get("stopped"),
         missing=data.get("missing") or {},
         dead_letters=data.get("dead_letters") or [],
+        unsettled=data.get("unsettled") or [],
         persistent_share=data.get("persistent_share"),
         predicted_tau=data.get("predicted_tau"),
         predicted_recall=data.get("predicted_recall"),

@@ -26,6 +26,7 @@ from ...actors.tables import decode, encode
 from .base import checked
 from .joining import check_address, check_answers, unjoined
 from .meaning import meaning_of
+from .naming import named
 from .placing import Node, Placing, nodes_of
 from .processes import JOINING, Session, settle_in, silenced, start_watchdog, told, unheard
 from .shipping import pickle_cached_functions
@@ -101,7 +102,8 @@ class RayRuntime:
 
         if _has_ended:
             raise RunFailedError(f"Ray has ended, so no {name} can be started")
-        host: Any = ray.remote(concurrency_groups={BEAT: 1})(_Host)  # type: ignore[call-overload]
+        remote: Any = ray.remote
+        host: Any = remote(concurrency_groups={BEAT: 1})(named(_Host, name))
         options = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0, "max_concurrency": 1000}
         node = await self._placing.place(self.nodes())
         placed = host.options(**options, scheduling_strategy=On(node, soft=False) if node else None)
@@ -285,16 +287,13 @@ def start_ray(*, workers: int = 3, address: str | None = None) -> RayRuntime:
             _has_ended = False
             _start(workers) if address is None else _join(check_address(address))
         elif _cluster.address != address:
-            raise UsageError(
-                "this process has a session on another Ray, and Ray allows one at a time"
-            )
+            raise UsageError("this process has a session on another Ray; Ray allows one at a time")
         _users += 1
     return RayRuntime()
 
 
 def stop_ray() -> None:
-    """End the Ray that `start_ray` started, or leave the one that it joined, once all who started
-    it have stopped it."""
+    """End the Ray that `start_ray` started, or leave the joined one, once all have stopped it."""
     global _users
     with _lock:
         _users = max(_users - 1, 0)

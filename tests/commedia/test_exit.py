@@ -178,7 +178,7 @@ def test_after_a_kill_nothing_is_left_and_the_run_goes_on(tmp_path: Path, neighb
     )
 
     assert json.loads(resumed.stdout)["value"] == whole.value
-    unsettled = json.loads(resumed.stdout)["unsettled"]
+    unsettled = [call["path"] for call in json.loads(resumed.stdout)["unsettled"]]
     again = Counter(player.asked()[asked:]) - Counter(player.asked()[:asked])
     assert again - Counter(unsettled) == Counter()
     assert driven.gone_after() < GONE_S

@@ -17,7 +17,15 @@ from commedia.results import CONSENSUS, RankResult, counted, digest, ranking_tab
 KEYS = [
     *("status", "run_id", "model", "simulated", "ask", "n", "dropped", "calls", "tokens"),
     *("cost_usd", "priced_as", "rounds", "wall_s", "target", "stopped", "missing"),
-    *("dead_letters", "persistent_share", "predicted_tau", "predicted_recall", "top", "judge"),
+    *(
+        "dead_letters",
+        "unsettled",
+        "persistent_share",
+        "predicted_tau",
+        "predicted_recall",
+        "top",
+        "judge",
+    ),
     *("truth", "output", "digest"),
 ]
 
@@ -52,6 +60,7 @@ RESULT = RankResult(
     stopped="budget",
     missing={"timeout": 3, "refused": 2},
     dead_letters=["q"],
+    unsettled=[],
     persistent_share=0.5,
     predicted_tau=0.87,
     predicted_recall=None,
@@ -162,6 +171,7 @@ def test_a_result_that_knows_nothing_can_still_be_told() -> None:
         stopped=None,
         missing={},
         dead_letters=[],
+        unsettled=[],
         predicted_tau=None,
         truth={"tau_b": None},
         output=None,

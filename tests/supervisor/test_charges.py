@@ -161,7 +161,7 @@ def test_what_was_in_flight_counts_in_full_and_is_listed_for_good(tmp_path: Path
     """Also once it was asked again, and answered: it may have been charged twice."""
 
     async def known(charges: Charges) -> tuple[Amount, list[str]]:
-        return charges.past.spent_at_most, charges.unsettled
+        return charges.past.spent_at_most, [call.path for call in charges.unsettled]
 
     life(tmp_path, lambda charges: fallen(charges, ROW))
     assert life(tmp_path, known) == (BOUND, ["/work:1"])
@@ -181,7 +181,7 @@ def test_an_attempt_that_was_not_the_last_counts_what_it_took(tmp_path: Path) ->
         await charges.intend(call, 2, replace(BOUND, agents=0))
 
     async def known(charges: Charges) -> tuple[Amount, list[str]]:
-        return charges.past.spent_at_most, charges.unsettled
+        return charges.past.spent_at_most, [call.path for call in charges.unsettled]
 
     life(tmp_path, twice)
 

@@ -207,7 +207,7 @@ def test_an_agent_that_nobody_waits_for_is_told_of_and_may_have_been_charged() -
     result = play(script, model=model)
 
     assert (result.status, result.value) == ("completed", "done")
-    assert result.unsettled == ["/work:1"]
+    assert [call["path"] for call in result.unsettled] == ["/work:1"]
     assert any("no answer yet when the workflow ended: 'slow'" in note for note in result.notes)
 
 

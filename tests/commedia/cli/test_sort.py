@@ -261,6 +261,7 @@ RESULT = RankResult(
     stopped="target",
     missing={},
     dead_letters=[],
+    unsettled=[],
     persistent_share=None,
     predicted_tau=0.95,
     predicted_recall=None,
