@@ -13,7 +13,7 @@ CAUSES = {
     "connection": "the server could not be reached",
     "deadline": "no answer came in time",
     "max_tokens": "the answer did not end in time",
-    "dead_letter": "an item killed its process twice",
+    "dead_letter": "an item killed its process again and again",
     "host_died": "the process died",
     "unusable": "no answer could be used",
     "schema": "the answers do not fit their schema",

@@ -88,8 +88,8 @@ class Cast:
                 try:
                     reply = await one_reply(ask)
                 except ActorDiedError as error:
-                    await self._nursery.restart(hand, key, why=str(error))
-                    if tries >= _TRIES:
+                    lives = await self._nursery.restart(hand, key, why=str(error))
+                    if tries >= _TRIES or not lives:
                         raise
                     continue
                 assert isinstance(reply.body, Did)

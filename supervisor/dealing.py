@@ -2,7 +2,7 @@
 
 A stage is a table of requests. Hosts take batches of rows; what a dead host had not answered is
 dealt again. First the items in those rows are tried: alone where they are few, else in groups, and
-those of a group that kills its host in smaller ones. An item that kills a host alone is a dead
+those of a group that kills its host in smaller ones. An item that kills two hosts alone is a dead
 letter, its rows fail, and the rest goes on. Rows that keep killing hosts although none of their
 items does are dealt one by one, and given up after *max_attempts*.
 """
@@ -20,7 +20,7 @@ DEAD_LETTER = "dead_letter"
 HOST_DIED = "host_died"
 
 ALONE: Final = 64
-"""So many suspects, at most, are tried one by one: a fatal item is found after two deaths."""
+"""So many suspects, at most, are tried one by one: a fatal item is found after three deaths."""
 GROUPS: Final = 16
 """More are tried in so many groups first: one death more, and so on for groups of more."""
 
@@ -49,7 +49,7 @@ class Dealer:
     rows: Sequence[int]
     items_of: ItemsOf
     batch_rows: int
-    max_attempts: int = 3
+    max_attempts: int = 4
     dead_items: set[int] = field(default_factory=set)
     failed: dict[int, str] = field(default_factory=dict)
     _pending: deque[tuple[Sequence[int], int]] = field(default_factory=deque)
@@ -58,6 +58,8 @@ class Dealer:
     """The number of the deal in which each row is out; 0 for a row that is not."""
     _suspects: deque[tuple[int, ...]] = field(default_factory=deque)
     _dead_hosts: set[str] = field(default_factory=set)
+    _accused: set[int] = field(default_factory=set)
+    """Items whose host died in a trial of them alone; once may be chance."""
     _held: list[tuple[int, int]] = field(default_factory=list)
     _numbers: int = 0
     _is_closed: bool = False
@@ -170,11 +172,15 @@ class Dealer:
         return list(left.tolist())
 
     def _condemn(self, items: tuple[int, ...]) -> None:
-        """Take a death in a trial of *items*: it is the one's doing, or one's among them."""
-        if len(items) == 1:
+        """Take a death in a trial of *items*: it is the one's doing, or one's among them, or
+        somebody killed the host just then, which will not happen twice."""
+        if len(items) > 1:
+            self._suspects.extendleft(reversed(_groups(items)))
+        elif items[0] in self._accused:
             self.dead_items.add(items[0])
         else:
-            self._suspects.extendleft(reversed(_groups(items)))
+            self._accused.add(items[0])
+            self._suspects.appendleft(items)
 
     def _release(self) -> None:
         """Deal the held rows again once no trial is due or under way."""

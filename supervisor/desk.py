@@ -66,7 +66,7 @@ class Desk(Protocol):
         ...
 
     def dead_items(self, items: pa.RecordBatch) -> frozenset[int]:
-        """Return the rows of *items* that killed two hosts."""
+        """Return the rows of *items* that killed two hosts alone."""
         ...
 
     def calls_left(self) -> int | None:

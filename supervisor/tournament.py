@@ -94,7 +94,8 @@ class Tournament:
             try:
                 return await self._nursery.one_reply(child.ref, envelope)
             except ActorDiedError:
-                await self._nursery.restart(child, key)
+                if not await self._nursery.restart(child, key):
+                    raise
 
     async def _tell_again(self, ref: Ref) -> None:
         for envelope in self._told:

@@ -84,14 +84,14 @@ def test_a_host_that_dies_in_mid_batch_changes_nothing(kind: Kind) -> None:
     assert "1 times a process died" in " ".join(result.notes)
 
 
-def test_an_item_that_kills_its_host_is_a_dead_letter_after_two(kind: Kind) -> None:
+def test_an_item_that_kills_its_host_is_a_dead_letter_after_three(kind: Kind) -> None:
     result = ranked(kind, faults=Faults(items=(7,)))
 
     assert result.dead_letters == ["bug-7"]
     assert result.n == 59
     assert "bug-7" not in result.table.column("id").to_pylist()
     assert result.status == "degraded"
-    assert "2 times a process died" in " ".join(result.notes)
+    assert "3 times a process died" in " ".join(result.notes)
     assert sum(result.missing.values()) > 0
 
 

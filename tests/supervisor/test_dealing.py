@@ -76,8 +76,8 @@ def test_what_a_dead_host_had_not_answered_is_dealt_again_after_trials() -> None
     assert table.failed == {}
 
 
-def test_an_item_that_kills_its_second_host_is_a_dead_letter() -> None:
-    """After exactly two hosts: the one with the batch, and the one that tried it alone."""
+def test_an_item_that_kills_two_hosts_alone_is_a_dead_letter() -> None:
+    """After exactly three: the one with the batch, and two that tried it alone."""
     table = dealer(6, batch_rows=6)
     assert table.next_deal("a#0")
     table.died("a#0")
@@ -93,7 +93,7 @@ def test_an_item_that_kills_its_second_host_is_a_dead_letter() -> None:
         else:
             answered += answer(table, deal)
 
-    assert deaths == 2
+    assert deaths == 3
     assert table.dead_items == {3}
     assert answered == [0, 1, 4, 5]
     assert table.failed == {2: DEAD_LETTER, 3: DEAD_LETTER}
@@ -108,9 +108,22 @@ def test_rows_with_a_dead_item_are_never_dealt() -> None:
     assert table.failed == {0: DEAD_LETTER}
 
 
+def test_an_item_whose_host_is_killed_from_outside_in_its_trial_is_not_blamed() -> None:
+    table = dealer(6, batch_rows=6)
+    for host in ("a#0", "a#1"):  # with the batch, and with the first item alone
+        assert table.next_deal(host)
+        table.died(host)
+    while not table.is_done:
+        deal = table.next_deal("a#2")
+        assert deal is not None
+        answer(table, deal)
+
+    assert (table.dead_items, table.failed) == (set(), {})
+
+
 @pytest.mark.parametrize(
     ("items", "deaths"),
-    [(ALONE, 2), (ALONE + 1, 3), (ALONE * GROUPS, 3), (ALONE * GROUPS + 1, 4)],
+    [(ALONE, 3), (ALONE + 1, 4), (ALONE * GROUPS, 4), (ALONE * GROUPS + 1, 5)],
 )
 def test_many_suspects_are_tried_in_groups(items: int, deaths: int) -> None:
     """One more death finds a fatal item among so many more, and no trial is for one alone."""
@@ -128,7 +141,7 @@ def test_many_suspects_are_tried_in_groups(items: int, deaths: int) -> None:
 
     assert seen == deaths
     assert table.failed == {fatal: DEAD_LETTER}
-    assert trials <= ALONE + (deaths - 2) * GROUPS
+    assert trials <= ALONE + 1 + (deaths - 3) * GROUPS
 
 
 def test_a_host_that_was_killed_from_outside_costs_few_trials() -> None:
@@ -199,7 +212,7 @@ def test_rows_that_keep_killing_without_a_fatal_item_are_given_up() -> None:
             answer(table, deal)
 
     assert table.failed == {0: HOST_DIED}
-    assert host == 3
+    assert host == 4
 
 
 def test_a_closed_dealer_gives_back_what_nobody_has() -> None:
