@@ -24,7 +24,8 @@ ROWS: Final = 1000
 HOSTS_KILLED: Final = 25
 GATEWAYS_KILLED: Final = 5
 IN_FLIGHT: Final = 32
-LATENCY_S: Final = 0.05
+LATENCY_S: Final = 0.4
+"""So long that calls are in flight whenever something is killed."""
 PATIENCE_S: Final = 300.0
 _OFTEN: Final = Intensity(200, 60.0)
 
@@ -32,10 +33,10 @@ _OFTEN: Final = Intensity(200, 60.0)
 def hosts() -> list[Row]:
     """A sort of 1,000 rows on Ray, through a server; 25 judge hosts are killed -9 meanwhile."""
     table = items(ROWS)
-    with keeping_books(table, "--latency", str(LATENCY_S)) as whole_books:
+    with keeping_books(table) as whole_books:
         whole = _ranked(whole_books)
     with keeping_books(table, "--latency", str(LATENCY_S)) as books:
-        with _killing("judge", HOSTS_KILLED, every_s=0.8) as killer:
+        with _killing("judge", HOSTS_KILLED, every_s=1.0) as killer:
             result = _ranked(books, hosts=3, batch_rows=16)
         return [
             Row("calls", f"{whole.calls:,}"),
@@ -48,10 +49,10 @@ def hosts() -> list[Row]:
 def gateways() -> list[Row]:
     """The same sort; the gateway is killed -9 five times."""
     table = items(ROWS)
-    with keeping_books(table, "--latency", str(LATENCY_S)) as whole_books:
+    with keeping_books(table) as whole_books:
         whole = _ranked(whole_books)
     with keeping_books(table, "--latency", str(LATENCY_S)) as books:
-        with _killing("gateway", GATEWAYS_KILLED, every_s=2.0) as killer:
+        with _killing("gateway", GATEWAYS_KILLED, every_s=5.0) as killer:
             result = _ranked(books, budget="5M")
         unknown = len(result.unsettled)
         return [
@@ -67,7 +68,7 @@ def gateways() -> list[Row]:
 def drivers() -> list[Row]:
     """The driver killed -9 three times, resumed elsewhere each time; and the supervisor, thrice."""
     table = items(ROWS)
-    with keeping_books(table, "--latency", str(LATENCY_S)) as whole_books:
+    with keeping_books(table) as whole_books:
         whole = _ranked(whole_books)
     rows = []
     with keeping_books(table, "--latency", str(LATENCY_S)) as books:
@@ -79,7 +80,7 @@ def drivers() -> list[Row]:
             at_most("driver: finished calls paid again", _paid_again(books, said), 0),
         ]
     with keeping_books(table, "--latency", str(LATENCY_S)) as books:
-        with _killing("supervisor", 3, every_s=3.0) as killer:
+        with _killing("supervisor", 3, every_s=7.0) as killer:
             result = _ranked(books)
         rows += [
             Row("supervisors killed", str(len(killer.killed)), "= 3", _all(killer)),
