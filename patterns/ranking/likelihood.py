@@ -172,10 +172,11 @@ class ListLikelihood:
         share = self._stage / np.maximum(_suffix_sums(mass), 1e-300)
         slope = self._stage - mass * np.cumsum(share, 0)
         pull = mass * np.cumsum(share * share, 0)
-        weights = pull[self._upper]  # the largest arrays of a fit: changed where they lie
-        weights *= sharp
-        weights *= mass[self._lower]
-        weights *= judge.keen**2
+        weights = np.empty((len(self._upper), len(self)))
+        for row, one, other in zip(weights, self._upper, self._lower, strict=True):
+            np.multiply(pull[one], sharp, out=row)  # the largest array of a fit: row by row
+            row *= mass[other]  # it stays in a core's cache
+            row *= judge.keen**2
         seen = _suffix_sums(mass * self.place) * share
         seen_square = _suffix_sums(mass * self.place * self.place) * share
         return Terms(
