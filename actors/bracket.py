@@ -21,7 +21,9 @@ from .tables import (
     stamp,
 )
 
-Stopped = Literal["target", "budget", "saturation", "data", "judge"]
+Stopped = Literal["target", "budget", "saturation", "data", "judge", "silence"]
+"""Why a ranking is over: *data* is that there is nothing left to ask, *silence* that too many calls
+in a row had no usable answer."""
 
 
 @dataclass(frozen=True, slots=True)

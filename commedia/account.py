@@ -10,12 +10,20 @@ import pyarrow as pa
 from .actors.bracket import Progress, Stopped
 from .actors.models.prices import PRICED_AS, price_of
 from .call_notes import call_notes
-from .earlier import is_simulated as earlier_is_simulated
+from .earlier import of_others
 from .jobs import Job, told
 from .models import source_of
 from .patterns.ranking.score import score_against
 from .patterns.tournament import Ranked
-from .results import RankResult, Status, counted, digest, ranking_table, with_provenance
+from .results import (
+    RankResult,
+    RankStopped,
+    Status,
+    counted,
+    digest,
+    ranking_table,
+    with_provenance,
+)
 from .supervisor.orders import Finished, RunSpec
 from .supervisor.store import RunStore
 
@@ -30,7 +38,7 @@ def open_account(job: Job, spec: RunSpec) -> None:
             "model": job.model.name,
             "model_source": source_of(job.model.script),
             "base_url": job.model.base_url,
-            "simulated": job.model.is_simulated,
+            "simulated": job.model.is_simulated or job.rests_on_simulated,
             "panel": [judge.name for judge in job.model.judges],
             "ask": job.aim.ask,
             "n": len(job.prepared.ids),
@@ -57,7 +65,7 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
     ids, scores = [prepared.ids[at] for at in places], ranked.standing.column("score").to_numpy()
     table = ranking_table(prepared.frame, prepared.ids, ranked.standing, job.rubric.names)
     stopped = _stopped(finished, progress)
-    is_simulated = tally.is_simulated or (job.since is not None and earlier_is_simulated(job.since))
+    is_simulated = tally.is_simulated or job.rests_on_simulated
     result = RankResult(
         status=_status(finished, stopped),
         run_id=spec.run_id,
@@ -87,6 +95,7 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
         digest=digest(ids, scores.tolist()),
         notes=(*progress.notes, *_of_order(job, finished.value), *call_notes(finished)),
         table=_stamped(table, job, spec, is_simulated=is_simulated),
+        known=0 if job.aim.earlier is None else job.aim.earlier.num_rows,
     )
     _keep(_store(job, spec, is_simulated=is_simulated), result)
     return result
@@ -102,17 +111,14 @@ def _stamped(table: pa.Table, job: Job, spec: RunSpec, *, is_simulated: bool) ->
     return with_provenance(table, run_id=spec.run_id, model=name, simulated=is_simulated)
 
 
-def _stopped(finished: Finished, progress: Progress) -> Stopped | None:
+def _stopped(finished: Finished, progress: Progress) -> RankStopped | None:
     """Return what ended the ranking: what halted the run, unless the target came with it."""
     if progress.stopped == "target":
         return "target"
-    halted: dict[str | None, Stopped] = {"budget": "budget", "silence": "data"}
-    return halted.get(finished.halted) or progress.stopped or _nothing_left(finished)
-
-
-def _nothing_left(finished: Finished) -> Stopped | None:
-    """A ranking that neither stopped nor was halted had nothing to ask about."""
-    return None if finished.halted else "data"
+    if finished.halted in ("budget", "silence", "interrupt"):
+        return finished.halted
+    nothing_left: Stopped | None = None if finished.halted else "data"
+    return progress.stopped or nothing_left
 
 
 def _status(finished: Finished, stopped: str | None) -> Status:
@@ -150,11 +156,19 @@ def _of_order(job: Job, ranked: Ranked) -> list[str]:
         notes.append("nothing tells the rows apart: all scores are equal")
     elif len(scores) == 1:
         notes.append("there is one row, so there is nothing to compare")
-    if job.aim.earlier is not None:
-        known = counted(job.aim.earlier.num_rows, "answer")
-        whose = "; they are a simulated judge's" if earlier_is_simulated(str(job.since)) else ""
-        notes.append(f"{known} of run {job.since} about rows that are still there count{whose}")
-    return notes
+    return notes + _of_earlier(job)
+
+
+def _of_earlier(job: Job) -> list[str]:
+    """Say what counts of an earlier run, and whose answers these are."""
+    earlier = job.aim.earlier
+    if earlier is None:
+        return []
+    known, others = counted(earlier.num_rows, "answer"), of_others(earlier)
+    whose = f"; {others:,} of them are another judge's" if others else ""
+    if job.rests_on_simulated:
+        whose += "; they are a simulated judge's"
+    return [f"{known} of run {job.since} about rows that are still there count{whose}"]
 
 
 def _store(job: Job, spec: RunSpec, *, is_simulated: bool | None = None) -> RunStore:

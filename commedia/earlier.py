@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .actors.errors import UsageError
 from .actors.questions import Question
-from .actors.tables import OUTCOMES, concat, text_hash
+from .actors.tables import OUTCOMES, concat, table_of, text_hash
 from .inputs import Prepared
 from .rubrics import Rubric
+from .standing import standing
 from .supervisor.store import RunRecord, find_run
+
+ITEMS_FILE = "items.parquet"
+EARLIER_FILE = "earlier.arrow"
 
 STRANGER = 1000
 """Judges that are not asked any more are numbered from here."""
@@ -67,6 +72,21 @@ def is_simulated(run: str) -> bool:
     return any(find_run(folder.name).data.get("simulated") for folder in _lineage(find_run(run)))
 
 
+def of_others(outcomes: pa.RecordBatch) -> int:
+    """Return how many of the *outcomes* of earlier runs come from judges that are not asked now."""
+    return int(np.count_nonzero(outcomes.column("judge").to_numpy() >= STRANGER))
+
+
+def carried(record: RunRecord, item: str) -> int:
+    """Return how many matches of earlier runs that *record* went on from showed *item*."""
+    file = record.path / EARLIER_FILE
+    if not file.exists():
+        return 0
+    ids = pq.read_table(record.path / ITEMS_FILE, columns=["id"]).column("id").to_pylist()
+    shown = table_of(file.read_bytes()).column("shown").to_pylist()
+    return sum(ids.index(item) in rows for rows in shown) if item in ids else 0
+
+
 def _lineage(record: RunRecord) -> list[Path]:
     """Return the folders of a run and of all that it went on from, the oldest first."""
     folders = [record.path]
@@ -98,7 +118,7 @@ def _check_answers(record: RunRecord) -> None:
 
 
 def _how(record: RunRecord) -> str:
-    status = record.data.get("status", "did not end")
+    status = standing(record).data["status"]
     return "asked for scores alone" if record.matches().num_rows else f"is {status}, without any"
 
 

@@ -15,7 +15,7 @@ from .actors.messages import ModelSpec
 from .actors.simulation.world import utilities
 from .actors.tables import INPUT, ITEMS, OUTCOMES, UNTRUSTED, batch, bytes_of, concat, table_of
 from .choice import check_texts
-from .earlier import outcomes_of
+from .earlier import EARLIER_FILE, ITEMS_FILE, is_simulated, outcomes_of
 from .inputs import Prepared
 from .patterns.ranking.aim import Aim
 from .patterns.ranking.economics import Traits
@@ -24,16 +24,14 @@ from .supervisor.budget import Budget
 from .supervisor.store import find_run
 
 INPUT_FILE = "input.parquet"
-ITEMS_FILE = "items.parquet"
-
-EARLIER_FILE = "earlier.arrow"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One ranking, checked and ready: *prepared* holds the rows that are ranked.
 
-    *rubric* says by what, *aim* how; *since* is the run whose outcomes are known already.
+    *rubric* says by what, *aim* how; *since* is the run whose outcomes are known already, and
+    *rests_on_simulated* whether a simulated judge gave any of them.
     """
 
     prepared: Prepared
@@ -43,6 +41,7 @@ class Job:
     budget: Budget
     dropped: int
     since: str | None = None
+    rests_on_simulated: bool = False
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -79,11 +78,13 @@ def plan_job(
         weights=tuple(rubric.shares),
         judges=tuple(judge.name for judge in model.judges),
     )
+    rests = False
     if since is not None:
         since = find_run(since).path.name  # `last` is another run the next time
         aim = replace(aim, earlier=outcomes_of(since, prepared, rubric, aim.judges))
+        rests = is_simulated(since)
     aim.check()
-    return Job(prepared, rubric, aim, model, budget, dropped, since)
+    return Job(prepared, rubric, aim, model, budget, dropped, since, rests)
 
 
 def keep_job(job: Job, folder: Path) -> None:
@@ -118,6 +119,7 @@ def told(job: Job) -> dict[str, Any]:
         "aim": {name: getattr(aim, name) for name in names},
         "traits": None if aim.traits is None else aim.traits.told(),
         "since": job.since,
+        "rests_on_simulated": job.rests_on_simulated,
         "target": aim.target,
         "seed": aim.seed,
     }
@@ -156,7 +158,17 @@ def kept_job(folder: Path, data: Mapping[str, Any], model: ModelSpec, budget: Bu
         earlier=earlier,
     )
     started = datetime.fromisoformat(data["started"])
-    return Job(prepared, rubric, aim, model, budget, data["dropped"], data.get("since"), started)
+    return Job(
+        prepared,
+        rubric,
+        aim,
+        model,
+        budget,
+        data["dropped"],
+        data.get("since"),
+        bool(data.get("rests_on_simulated")),
+        started,
+    )
 
 
 def items_table(job: Job) -> pa.RecordBatch:

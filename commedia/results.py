@@ -15,8 +15,14 @@ from .inert import inert
 
 Status = Literal["completed", "degraded", "failed", "interrupted"]
 
+RankStopped = Stopped | Literal["interrupt"]
+"""Why a sort ended: for the reasons of a ranking, or because its user ended it."""
+
 CONSENSUS = "agreement with this judge's own consensus, not with the truth"
 """What predicted tau is; every output says so."""
+
+CARRIED = "simulated: a simulated judge's verdicts count here, no language model gave them"
+"""What is said of a ranking that goes on from another: this judge itself may be a real one."""
 
 COLUMNS = ("rank", "id", "score", "rank_low", "rank_high", "comparisons")
 """The columns of a ranking; the input's columns follow."""
@@ -26,6 +32,8 @@ _ENDINGS = {
     "budget": "the budget allows no more calls",
     "saturation": "more calls taught nothing more",
     "data": "there was nothing more to learn",
+    "silence": "too many calls in a row had no usable answer",
+    "interrupt": "it was interrupted",
     "judge": "the judge is not to be believed, its answers do not depend on the texts",
 }
 _ROUNDED = ("rank_low", "rank_high")
@@ -52,7 +60,7 @@ class RankResult:
     rounds: int
     wall_s: float
     target: float
-    stopped: Stopped | None
+    stopped: RankStopped | None
     missing: dict[str, int]
     dead_letters: list[str]
     unsettled: list[dict[str, Any]]
@@ -71,6 +79,8 @@ class RankResult:
     notes: tuple[str, ...]
     table: pa.Table
     """The columns of COLUMNS, then the input's; best first."""
+    known: int = 0
+    """How many answers of earlier runs count: they were not asked for again."""
 
     def to_arrow(self) -> pa.Table:
         """Return the ranking as an Arrow table, best first."""
@@ -94,7 +104,8 @@ class RankResult:
         if self.output:
             lines.append(f"ranking: {self.output}")
         if self.simulated:
-            lines = [simulated_line(self.model), *lines, simulated_line(self.model)]
+            said = CARRIED if self.known else simulated_line(self.model)
+            lines = [said, *lines, said]
         return [inert(line) for line in lines]
 
     def _repr_html_(self) -> str:

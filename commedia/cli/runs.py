@@ -110,6 +110,7 @@ def result_of(record: "RunRecord") -> "RankResult":
         output=data.get("output"),
         digest=str(data.get("digest") or ""),
         notes=tuple(data.get("notes") or ()),
+        known=data.get("known") or 0,
         table=_ranking_of(record),
     )
 
@@ -163,6 +164,7 @@ def _show_run(record: "RunRecord") -> None:
 
 def _show_item(record: "RunRecord", item: str, *, as_json: bool) -> None:
     from ..actors.errors import UsageError
+    from ..earlier import carried
     from ..inert import inert
     from .why import explain, meetings
 
@@ -170,13 +172,18 @@ def _show_item(record: "RunRecord", item: str, *, as_json: bool) -> None:
     ranked = {row["id"]: row for row in rows.to_pylist()}
     if item not in ranked:
         raise UsageError(f"run {record.path.name} ranked no item {item!r}; ids are in its ranking")
-    matches = matches_of(record, item)
+    matches, known = matches_of(record, item), carried(record, item)
     if as_json:
-        print_json({**ranked[item], "matches": matches}, sys.stdout)
+        print_json({**ranked[item], "matches": matches, "known": known}, sys.stdout)
         return
     ranks = {id: row["rank"] for id, row in ranked.items()}
     simulated = ["simulated judges, no language model"] if record.data.get("simulated") else []
     lines = explain(ranked[item], meetings(matches, item), ranks)
+    if known:
+        before = record.data.get("since")
+        lines.insert(
+            1, f"{known} more matches count from earlier: commedia show {before} --item ID"
+        )
     for line in [*simulated, *lines, *simulated]:
         click.echo(inert(line))
 

@@ -74,8 +74,9 @@ class CriteriaRanking:
         progress = [part.progress() for part in self._parts]
         self._answered = sum(each.answered for each in progress)
         ends = {each.stopped for each in progress}
-        if ends <= {"data", "judge"}:
-            self._ended = "judge" if "judge" in ends else "data"
+        if ends <= {"data", "judge", "silence"}:
+            worst: tuple[Stopped, ...] = ("silence", "judge", "data")
+            self._ended = next(end for end in worst if end in ends)
         items, mean, variance, sample = self._sum()
         tau = expected_tau(mean, variance, sample) if len(items) > 1 else 1.0
         earlier = [point for point in self._history if point.asked < self._asked]

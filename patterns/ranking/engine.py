@@ -153,7 +153,7 @@ class PosteriorRanking:
         """Take a round's outcomes (OUTCOMES), in the order its matches were handed out."""
         self._log.add(self._swaps.take(outcomes))
         if self._log.silence >= SILENT_CALLS:
-            self._ended = "data"
+            self._ended = "silence"
 
     def exclude(self, item: int) -> None:
         """Take *item* out of the tournament: never shown again, absent from the standing."""

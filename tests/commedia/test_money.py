@@ -183,6 +183,8 @@ def test_calls_that_a_second_interrupt_takes_back_count_in_full() -> None:
         is_over.set()
 
     assert result.status == "interrupted"
+    assert result.stopped == "interrupt"
+    assert any(line.startswith("stopped: it was interrupted") for line in result.lines())
     assert result.calls > 0
     assert result.tokens > 0
     assert f"{result.calls} attempts may have been charged in vain" in " ".join(result.notes)

@@ -12,6 +12,7 @@ from commedia import Preference, Session
 from commedia.actors.errors import UsageError
 from commedia.actors.messages import ModelSpec
 from commedia.actors.simulation.judge import JudgeProfile
+from commedia.cli.main import run
 from commedia.judges import keep_traits, known_traits
 from commedia.patterns.ranking.economics import Traits
 from commedia.results import RankResult
@@ -221,7 +222,31 @@ def test_what_goes_on_from_a_simulated_sort_is_simulated() -> None:
     grown = ranked(table(61), model=judge, ask="pair", since=first.run_id)
 
     assert grown.simulated
-    assert any("they are a simulated judge's" in note for note in grown.notes)
+    assert grown.to_json()["known"] == first.calls
+    assert any("another judge's; they are a simulated judge's" in note for note in grown.notes)
+    assert "a simulated judge's verdicts count here" in grown.lines()[0]
+
+
+def test_a_run_that_failed_says_so_when_it_is_to_be_gone_on_from() -> None:
+    first = ranked(table(30), ask="pair")
+    folder = find_run(first.run_id).path
+    for file in (folder / "matches").iterdir():
+        file.unlink()
+    account = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**account, "status": "failed"}))
+
+    with pytest.raises(UsageError, match="no comparison to go on from: it is failed, without any"):
+        ranked(table(30), since=first.run_id)
+
+
+def test_an_item_is_told_how_many_earlier_matches_count(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = ranked(table(60), ask="pair")
+    grown = ranked(table(61), ask="pair", since=first.run_id)
+
+    assert run(["show", grown.run_id, "--item", "B7"]) == 0
+    assert f"count from earlier: commedia show {first.run_id} --item" in capsys.readouterr().out
 
 
 def test_a_run_without_a_comparison_says_so_when_it_is_to_be_gone_on_from() -> None:
@@ -245,6 +270,13 @@ def test_a_judge_of_ones_own_is_told_what_its_preference_lacks(
 
     assert result.status == "degraded"
     assert any(why in note for note in result.notes)
+
+
+def test_a_sort_that_ends_for_want_of_usable_answers_says_so() -> None:
+    result = ranked(table(60), model=lambda row: "no answer", ask="pair")
+
+    assert (result.status, result.stopped) == ("degraded", "silence")
+    assert "stopped: too many calls in a row had no usable answer" in "\n".join(result.lines())
 
 
 def test_reasons_that_nobody_asked_for_are_dropped() -> None:

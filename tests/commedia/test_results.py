@@ -17,16 +17,8 @@ from commedia.results import CONSENSUS, RankResult, counted, digest, ranking_tab
 KEYS = [
     *("status", "run_id", "model", "simulated", "ask", "n", "dropped", "calls", "tokens"),
     *("cost_usd", "priced_as", "rounds", "wall_s", "target", "stopped", "missing"),
-    *(
-        "dead_letters",
-        "unsettled",
-        "persistent_share",
-        "predicted_tau",
-        "predicted_recall",
-        "top",
-        "judge",
-    ),
-    *("truth", "output", "digest"),
+    *("dead_letters", "unsettled", "persistent_share", "predicted_tau", "predicted_recall"),
+    *("top", "judge", "truth", "output", "digest", "known"),
 ]
 
 FRAME = pa.table({"text": ["<b>x</b>", "y\x1b[2J", "z"], "rank": [7, 8, 9], "id": ["p", "q", "r"]})

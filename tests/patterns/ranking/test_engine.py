@@ -253,7 +253,7 @@ def test_many_outcomes_in_a_row_without_an_answer_end_it(text: str) -> None:
     for _ in range(-(-SILENT_CALLS // matches.num_rows)):
         ranking.record(pa.record_batch(lost, schema=OUTCOMES))
 
-    assert ranking.progress().stopped == "data"
+    assert ranking.progress().stopped == "silence"
     assert ranking.progress().notes == ("not one answer could be used",)
     assert ranking.next_matches().num_rows == 0
     assert ranking.standing().num_rows == 60
