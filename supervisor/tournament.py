@@ -94,7 +94,7 @@ class Tournament:
             try:
                 return await self._nursery.one_reply(child.ref, envelope)
             except ActorDiedError:
-                if not await self._nursery.restart(child, key):
+                if not await self._nursery.restart(child, key):  # the run is being stopped
                     raise
 
     async def _tell_again(self, ref: Ref) -> None:
