@@ -57,6 +57,13 @@ def fail_account(job: Job, spec: RunSpec, why: str) -> None:
     _store(job, spec).update({"status": "failed", "notes": [why]})
 
 
+def cut_account(job: Job, spec: RunSpec) -> None:
+    """Write that a run was ended from outside; what it came to is in its journal alone."""
+    unknown = dict.fromkeys(("calls", "tokens", "cost_usd", "stopped"))
+    said = ["it was ended from outside; what was answered is kept"]
+    _store(job, spec).update({**unknown, "status": "interrupted", "notes": said})
+
+
 def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) -> RankResult:
     """Return a run's result, and write it and the whole ranking into the run's folder."""
     ranked: Ranked = finished.value

@@ -15,6 +15,8 @@ from .inert import inert
 
 Status = Literal["completed", "degraded", "failed", "interrupted"]
 
+GO_ON = "go on with: commedia resume"
+
 RankStopped = Stopped | Literal["interrupt"]
 """Why a sort ended: for the reasons of a ranking, or because its user ended it."""
 
@@ -103,6 +105,8 @@ class RankResult:
         lines += [f"note: {note}" for note in self.notes]
         if self.output:
             lines.append(f"ranking: {self.output}")
+        if self.status == "interrupted":
+            lines.append(f"{GO_ON} {self.run_id}")
         if self.simulated:
             said = CARRIED if self.known else simulated_line(self.model)
             lines = [said, *lines, said]
@@ -200,7 +204,9 @@ def _free_name(name: str, columns: Mapping[str, object], frame: pa.Table) -> str
 
 def _rows(result: RankResult) -> str:
     left_out = f", {result.dropped:,} left out" if result.dropped else ""
-    return f"{result.status}: {counted(result.n, 'row')} ranked{left_out} by {result.model}"
+    done = {"completed": " ranked", "degraded": " ranked", "interrupted": " ranked in part"}
+    how = done.get(result.status, " to rank")
+    return f"{result.status}: {counted(result.n, 'row')}{how}{left_out} by {result.model}"
 
 
 def _price(result: RankResult) -> str:

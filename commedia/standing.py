@@ -20,9 +20,10 @@ def standing(record: RunRecord) -> RunRecord:
     simulated agents are in no journal, so they are not counted.
     """
     status = record.data.get("status") or UNFINISHED
-    if status not in ("running", UNFINISHED):
+    was_cut_off = status == "interrupted" and record.data.get("calls") is None
+    if status not in ("running", UNFINISHED) and not was_cut_off:
         return record
-    if not is_locked(record.path):
+    if not was_cut_off and not is_locked(record.path):
         status = UNFINISHED
     return replace(record, data={**record.data, **_counted(record), "status": status})
 

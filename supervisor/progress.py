@@ -26,3 +26,4 @@ class RunProgress:
     is_sort: bool = True
     predicted_recall: float | None = None
     is_urgent: bool = False
+    run_id: str = ""

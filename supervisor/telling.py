@@ -35,7 +35,7 @@ class Teller:
         now = self._tally.progress(self.ranking, phase=self.phase, elapsed_s=self._told_s)
         spec = self._spec
         told = replace(now, model=spec.model.name, is_sort=spec.is_sort, said=said)
-        self._note(Noted(progress=told))
+        self._note(Noted(progress=replace(told, run_id=spec.run_id)))
 
     def tell_at_times(self) -> None:
         """Tell where the run stands, unless that was told a moment ago."""

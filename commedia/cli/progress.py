@@ -19,7 +19,8 @@ REFRESH_HZ = 4
 class ProgressView:
     """Takes a run's progress and shows it; a context manager, called with each RunProgress.
 
-    The first line on the screen says "simulated" when no model is asked. Quiet shows nothing.
+    The first line on the screen says "simulated" when no model is asked. Quiet shows nothing of
+    that. Where SIGTERM ends the block, the last line says how to go on.
     """
 
     def __init__(self, *, quiet: bool, console: "Console | None" = None) -> None:
@@ -32,6 +33,7 @@ class ProgressView:
         self._last_round = 0
         self._last_phase = ""
         self._is_paused = False
+        self._run_id = ""
 
     def __enter__(self) -> Self:
         return self
@@ -45,9 +47,15 @@ class ProgressView:
         if self._live is not None:
             self._live.stop()
             self._live = None
+        if kind is not None and issubclass(kind, SystemExit) and self._run_id:  # SIGTERM
+            self.say(
+                f"ended from outside: what was answered is kept; go on with: commedia resume "
+                f"{self._run_id}"
+            )
 
     def __call__(self, progress: "RunProgress") -> None:
         """Take the latest *progress*; what is urgent is said however quiet this is."""
+        self._run_id = progress.run_id or self._run_id
         if progress.is_urgent:
             for line in progress.said:
                 self.say(line)

@@ -1,5 +1,6 @@
 """`commedia sort`: read a table, rank it, write the ranking and say how good it is."""
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
@@ -268,7 +269,7 @@ def go_on(
     with view:
         result = session.resume_rank(run)
     code = EXIT_CODES.get(result.status, 1)
-    if output is not None and result.n:
+    if output is not None and result.n and result.status in ("completed", "degraded"):
         try:
             _write(result, output)
         except OSError as error:
@@ -323,11 +324,16 @@ def _show(result: "RankResult", prepared: "Prepared", out: TextIO) -> None:
 
 
 def _summarise(result: "RankResult", options: SortOptions, view: ProgressView) -> None:
+    from ..results import GO_ON
+
     lines = result.lines()
     if options.quiet:
         lines = lines[: int(result.simulated)] if result.status == "completed" else lines
     elif result.simulated and view.has_said_simulated:
         lines = lines[1:]
+    if options.output is not None:  # that is all a resumed sort does not know by itself
+        where = f" -o {shlex.quote(options.output)}"
+        lines = [line + where if line.startswith(GO_ON) else line for line in lines]
     try:
         for line in lines:
             view.say(line)

@@ -198,7 +198,8 @@ def test_a_termination_leaves_a_run_that_goes_on(
     driven.send(signal.SIGTERM)
     code, err = driven.end()
 
-    assert (code, err, driven.data["status"]) == (143, "", "interrupted")
+    assert (code, driven.data["status"]) == (143, "interrupted")
+    assert err.endswith(f"go on with: commedia resume {driven.data['run_id']}\n")
     assert len(resumed(driven, capsys)["unsettled"]) == 3
 
 

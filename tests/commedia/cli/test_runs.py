@@ -92,7 +92,7 @@ def test_a_run_that_never_ended_can_be_shown(
     (folder / "run.json").write_text('{"run_id": "20260101-000000-abc", "by": "size"}')
 
     assert "unfinished" in shown(capsys, "runs")
-    assert "unfinished: 0 rows ranked" in shown(capsys, "show", "last")
+    assert "unfinished: 0 rows to rank" in shown(capsys, "show", "last")
 
 
 def test_no_runs_is_no_error(
