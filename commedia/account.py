@@ -66,6 +66,14 @@ def cut_account(job: Job, spec: RunSpec) -> None:
 
 def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) -> RankResult:
     """Return a run's result, and write it and the whole ranking into the run's folder."""
+    result = _result(job, spec, finished, wall_s)
+    store = _store(job, spec, is_simulated=result.simulated)
+    store.write_ranking(result.table)
+    store.update({**result.to_json(), "notes": list(result.notes)})
+    return result
+
+
+def _result(job: Job, spec: RunSpec, finished: Finished, wall_s: float) -> RankResult:
     ranked: Ranked = finished.value
     tally, progress, prepared = finished.tally, ranked.progress, job.prepared
     places = ranked.standing.column("item").to_numpy()
@@ -73,7 +81,7 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
     table = ranking_table(prepared.frame, prepared.ids, ranked.standing, job.rubric.names)
     stopped = _stopped(finished, progress)
     is_simulated = tally.is_simulated or job.rests_on_simulated
-    result = RankResult(
+    return RankResult(
         status=_status(finished, stopped),
         run_id=spec.run_id,
         model=job.model.name,
@@ -104,13 +112,6 @@ def close_account(job: Job, spec: RunSpec, finished: Finished, wall_s: float) ->
         table=_stamped(table, job, spec, is_simulated=is_simulated),
         known=0 if job.aim.earlier is None else job.aim.earlier.num_rows,
     )
-    _keep(_store(job, spec, is_simulated=is_simulated), result)
-    return result
-
-
-def _keep(store: RunStore, result: RankResult) -> None:
-    store.write_ranking(result.table)
-    store.update({**result.to_json(), "notes": list(result.notes)})
 
 
 def _stamped(table: pa.Table, job: Job, spec: RunSpec, *, is_simulated: bool) -> pa.Table:

@@ -23,6 +23,7 @@ CAUSES = {
     "rate_limited": "the server allows no more requests for now",
     "overloaded": "the server is overloaded",
     "server_error": "the server failed",
+    "unrecorded": "the record has no answer to what was asked",
     "journal": "the run's journal could not be written",
 }
 """Why answers are missing, in words; other causes say their own name."""

@@ -164,6 +164,14 @@ def check_texts(model: str, ids: Sequence[str], texts: Sequence[str]) -> None:
         )
 
 
+def recorded_question(judges: Sequence[ModelSpec]) -> str | None:
+    """Return what *judges* were asked where all are records of one question; None elsewhere."""
+    if not all(judge.is_recorded for judge in judges):
+        return None
+    asked = {Source.parse(judge.name).question() for judge in judges}
+    return asked.pop() if len(asked) == 1 else None
+
+
 def _check_simulated(name: str, *, has_truth: bool, base_url: str | None) -> None:
     if base_url is not None:
         raise UsageError(

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from .actors.errors import UsageError
 from .actors.messages import ModelSpec
+from .choice import recorded_question
 from .inputs import Items, prepare
 from .jobs import Job, plan_job
 from .judges import known_traits
@@ -60,8 +61,11 @@ def job_of(
     rubric = _rubric(by, options.get("rubric"))
     model = choose(truth is not None, seed)
     prepared = prepare(items, text=options.get("text"), id=options.get("id"), truth=truth)
+    ask = options.get("ask", AUTO)
+    if ask == AUTO and options.get("method") is None:
+        ask = recorded_question(model.judges) or AUTO
     aim = Aim(
-        ask=options.get("ask", AUTO),
+        ask=ask,
         target=options.get("target", 0.90),
         seed=seed,
         top=options.get("top"),

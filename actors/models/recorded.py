@@ -16,7 +16,7 @@ from such a record. What was never asked is a failed call, reason `unrecorded`.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -74,7 +74,10 @@ class Source:
             read = [pq.ParquetFile(part).read() for part in parts]
             rows = pa.Table.from_batches([b for table in read for b in table.to_batches()])
         except (pa.ArrowException, OSError) as error:
-            raise UsageError(f"{path} is no Parquet table of recorded verdicts") from error
+            raise UsageError(
+                f"{path} is no Parquet table of recorded verdicts; it needs the columns "
+                f"{', '.join(VERDICTS)}, and may have shown_first, rep and judge"
+            ) from error
         lacking = {*MATCHES} if path.is_dir() else {*VERDICTS}
         lacking = (lacking | {column for column, _ in self.filters}) - {*rows.column_names}
         if lacking:
@@ -86,6 +89,16 @@ class Source:
                 raise UsageError(f"no row of {path} has {column} {value!r}")
         self._check_judges(rows)
         return rows
+
+    def question(self) -> str | None:
+        """Return the one question that all rows answer; None where they answer several."""
+        if not self.path.is_dir():
+            return "pair"
+        told = pc.unique(self.rows()["question"]).to_pylist()
+        asked = {str(replace(Question.parse(each), why=False)) for each in told}
+        if asked == {"pair", "graded"}:  # of these, the one tells the other
+            return "graded"
+        return str(asked.pop()) if len(asked) == 1 else None
 
     def is_simulated(self) -> bool:
         """Whether these verdicts are a simulated judge's; False where that is not on record."""

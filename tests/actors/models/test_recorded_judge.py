@@ -115,7 +115,7 @@ def test_a_session_says_why_a_record_cannot_be_read(tmp_path: Path) -> None:
     for name, words in [
         ("none.parquet", "there is no file"),
         ("few.parquet", "lacks what it needs: column cand_x, cand_y, winner"),
-        ("text.parquet", "no Parquet table"),
+        ("text.parquet", "no Parquet table .* needs the columns item_id, cand_x, cand_y, winner"),
     ]:
         with (
             Session(model=f"recorded:{tmp_path / name}", runtime="inline") as session,
@@ -168,8 +168,10 @@ def test_the_matches_of_a_run_answer_again(task: str) -> None:
 
     with Session(model=f"recorded:{first.run_id}", runtime="inline") as session:
         again = session.rank(items, by="worth", ask=task, seed=3)
+        unsaid = session.rank(items, by="worth", seed=3)
         other = session.rank(items, by="another quality", ask=task, seed=3)
 
+    assert unsaid.digest == again.digest
     assert again.to_arrow()["id"].to_pylist() == first.to_arrow()["id"].to_pylist()
     assert again.calls == first.calls and again.simulated
     assert other.status == "degraded"
