@@ -11,7 +11,8 @@ judge is simulated too.
 
 A verdict is looked up in the order shown. Where that order was not recorded, or nobody noted it,
 the verdict of the other order (or of whichever it was) stands in, so position bias cannot be told
-from such a record. What was never asked is a failed call, reason `unrecorded`.
+from such a record. What was never asked is a failed call, reason `unrecorded`, and so is what was
+asked in this very order and never answered readably.
 """
 
 import json
@@ -184,13 +185,19 @@ class Verdicts:
             self.exact.setdefault((kind, by, ids), []).append(verdict)
         self.loose.setdefault((kind, by, tuple(sorted(ids))), []).append(verdict)
 
+    def note_unread(self, kind: str, ids: Ids) -> None:
+        """Keep that *ids* were asked about in this order: no other order's verdict stands in."""
+        self.exact.setdefault((kind, "", ids), [])
+
     def find(self, question: Question, by: str, ids: Ids, repeat: int) -> Preference | None:
         """Return the answer to *question*; None where none was recorded.
 
         Of several repetitions *repeat* chooses, of several verdicts beside each other a key.
         """
         kind, by = _alike(question.kind), by if self.knows_by else ""
-        found = self.exact.get((kind, by, ids)) or self.loose.get((kind, by, tuple(sorted(ids))))
+        found = self.exact.get((kind, by, ids))
+        if found is None:
+            found = self.loose.get((kind, by, tuple(sorted(ids))))
         if not found:
             return None
         reps = sorted({verdict.rep for verdict in found})
@@ -262,13 +269,13 @@ def _of_verdicts(rows: pa.Table) -> Verdicts:
     names = (*VERDICTS, "shown_first", "rep")
     columns = [rows[n] if n in rows.column_names else nothing for n in names]
     for item, x, y, winner, first, rep in zip(*(c.to_pylist() for c in columns), strict=True):
-        if winner not in _GRADES:
-            continue
-        ids, grade = (f"{item}/{x}", f"{item}/{y}"), _GRADES[winner]
-        if first == "y":
-            ids, grade = ids[::-1], -grade
-        verdict = Verdict(ids, rep or 0, grade)
-        found.add("pair", "", verdict, is_order_known=first is not None)
+        ids = f"{item}/{x}", f"{item}/{y}"
+        ids, turned = (ids[::-1], -1) if first == "y" else (ids, 1)
+        if winner in _GRADES:
+            verdict = Verdict(ids, rep or 0, turned * _GRADES[winner])
+            found.add("pair", "", verdict, is_order_known=first is not None)
+        elif first is not None:
+            found.note_unread("pair", ids)
     return found
 
 

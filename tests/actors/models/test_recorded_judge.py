@@ -83,6 +83,20 @@ def test_a_verdict_that_could_not_be_read_is_unrecorded(tmp_path: Path) -> None:
     assert ask(record(tmp_path, {"winner": None}), XY) == "unrecorded"
 
 
+def test_the_other_order_does_not_speak_for_one_that_was_not_read(tmp_path: Path) -> None:
+    """It would agree with itself, as if the judge had not minded the order."""
+    name = record(tmp_path, {"winner": "x"}, {"winner": None, "shown_first": "y"})
+
+    assert ask(name, XY) == Preference(1)
+    assert ask(name, YX) == "unrecorded"
+
+
+def test_an_order_that_was_read_once_answers(tmp_path: Path) -> None:
+    name = record(tmp_path, {"winner": None}, {"winner": "y", "rep": 1})
+
+    assert ask(name, XY) == Preference(-1)
+
+
 def test_repetitions_are_chosen_by_repeat(tmp_path: Path) -> None:
     name = record(tmp_path, {"winner": "x"}, {"winner": "y", "rep": 1}, {"winner": "tie", "rep": 2})
 
