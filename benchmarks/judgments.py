@@ -5,37 +5,35 @@ Exits 1 when a bar is missed.
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import combinations, groupby
+from itertools import combinations
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from ..actors.models.recorded import Source
-from ..actors.questions import Question
-from ..actors.tables import OUTCOMES
-from ..patterns.ranking.league import League
+from ..patterns.intervals import NORMAL, wilson_ends
+from ..patterns.ranking.audit import Swaps
 from ..patterns.ranking.likelihood import Bools, Floats, Ints, sigmoid
 from ..patterns.ranking.posterior import rank_intervals
 from ..patterns.ranking.robust import Verdicts, fit_robust
 from ..patterns.ranking.score import tau_b
+from .command import folder
+from .replays import Habits, Replay
 from .rows import Row, at_least, at_most, render, within
 
 HEADER = """\
 Rankings of systems on REAL judgments, recorded; no model was asked and nothing is simulated.
 choix (alpha by hindsight, ties dropped or halved, whichever does best) is the yardstick.
-Shares of a fifth: {seeds} seeds for leaderboards ({more} where that takes seconds), by League's
-schedule and at random; tau-b is against choix on all verdicts of that judge,
-+- is one standard error."""
+Shares of a fifth: {seeds} seeds for leaderboards ({more} where systems are few, {most} of five), by
+our schedule (an evaluation that is held on the record) and at random; tau-b is against choix on all
+verdicts of that judge, +- is one standard error."""
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 SLACK: Final = 0.0005
@@ -44,15 +42,16 @@ SHARE: Final = 0.2
 DRAWS: Final = 50
 FEW: Final = 200
 MORE: Final = 5
-"""Leaderboards of few systems are played so many times as often: chance moves each by one place."""
-
-Z90: Final = 1.6448536269514722
+MOST: Final = 20
+"""Leaderboards of less than 20 systems, or of five, are played so many times as often: chance moves
+each of them by a place, which is a fifth in tau."""
 
 PANDALM: Final = ("annotator1", "annotator2", "annotator3", "gpt-3.5-turbo", "pandalm-7b")
 MTBENCH: Final = ("gemini-pro", "gpt-4-0613")
 DEVBENCH: Final = ("claude-3-haiku-20240307", "gemini-pro", "gpt-3.5-turbo-0125", "gpt-4-0613")
 REPEATED: Final = ("claude-3-sonnet-20240229", "gpt-4-1106-preview")
-"""Judges of whom there are only 84 or 56 pairs, asked three times: the first time is printed, and
+MTBENCH_REPEATED: Final = (*REPEATED, "claude-3-haiku-20240307", "gpt-3.5-turbo-0125")
+"""Judges who were asked about 84 or 56 pairs alone, three times each: the first time is printed;
 22 to 34 verdicts on five systems are held to nothing."""
 PLAIN: Final = ("CoT", "Vanilla", "Vanilla_NoRules", "Vanilla_1shot", "Vanilla_2shot")
 
@@ -94,50 +93,77 @@ def rankings(settings: Settings) -> list[Row]:
 
 
 def leaderboards(settings: Settings) -> list[Row]:
-    """Leaderboards from a fifth of the verdicts against all: League's schedule beside chance."""
+    """Leaderboards from a fifth of the verdicts against all: our schedule beside chance."""
     if not (settings.data / "judgments" / "pandalm.parquet").exists():
         return [Row("skipped: there are no judgments", "")]
-    rows, gained = [], []
-    for title, table in _tables(settings.data / "judgments"):
-        seeds = settings.seeds * (MORE if table.n < 20 else 1)
-        played = [table.play(seed) for seed in range(seeds)]
-        ours, dropped, halved = np.array(played).T
+    rows, gained, apart = [], [], 0.0
+    for title, name in _tables(settings.data / "judgments"):
+        replay = Replay(name)
+        n, budget = len(replay.names), round(SHARE * replay.size)
+        seeds = settings.seeds * _times(replay)
+        ours, dropped, halved = np.array([play(replay, seed) for seed in range(seeds)]).T
         theirs = max(float(np.mean(dropped)), float(np.mean(halved)))
         gained.append(float(np.mean(ours)) - theirs)
-        name = f"{title}, {table.n} systems, {table.budget} of {table.size}: "
+        apart = max(apart, replay.unlike_a_session(calls=budget, seed=0))
+        name = f"{title}, {n} systems, {budget} of {replay.size}: "
         rows.append(Row(name + "tau ours / random", f"{np.mean(ours):.3f} / {theirs:.3f}"))
         error = float((np.var(ours) + np.var(dropped)) / seeds) ** 0.5
         said = f"{name}difference (+-{error:.3f})"
-        if table.size < FEW:
+        if replay.size < FEW:
             rows.append(Row(said, f"{gained.pop():+.3f}"))
         else:
             rows.append(at_least(said, gained[-1], -0.02, "+.3f"))
     rows.append(Row("median difference over judges", f"{np.median(gained):+.4f}"))
     rows.append(at_least("mean difference over judges", float(np.mean(gained)), 0.0, "+.4f"))
+    rows.append(at_most("a Session's scores, furthest from these, logit", apart, 1e-9, ".0e"))
     return rows
 
 
 def habits(settings: Settings) -> list[Row]:
     """LLMBar: position bias and flips from a fifth of the verdicts, against all that were counted.
 
-    Intervals allow for the fifth being part of the whole.
+    An evaluation is held on a random fifth of the pairs, readable or not: our schedule asks about
+    each, and asks again in the other order. The bias is the league's and its error, flips are
+    counted as a pilot counts them; intervals allow for the fifth being part of the whole.
     """
     path = settings.data / "judgments" / "llmbar.parquet"
     if not path.exists():
         return [Row("skipped: there is no llmbar.parquet", "")]
+    columns = pq.read_table(path, columns=["judge", "protocol"]).to_pydict().values()
+    asked = sorted({each for each in zip(*columns, strict=True) if each[1] in PLAIN})
     rows: list[Row] = []
     all_: list[Floats] = []
-    for judge, protocol, first in read_both_orders(path):
-        rng = np.random.default_rng([len(all_), 20])
-        held: Floats = np.mean([_habit_held(first, rng) for _ in range(5 * settings.seeds)], axis=0)
-        all_.append(held)
-        share, flips = float(first.mean()), float(np.mean(first.sum(1) != 1))
-        counted = f"{judge} {protocol}, {len(first)} pairs: first {share:.3f}, flips {flips:.3f}"
-        rows.append(Row(counted + "; held", " ".join(f"{each:.2f}" for each in held)))
-    means = np.mean(all_, axis=0).tolist()
-    for name, mean in zip(("share of the first", "flips", "bias in logits"), means, strict=True):
-        rows.append(within(f"90% intervals of {name} held", mean, 0.83, 0.97))
-    return rows
+    for number, (judge, protocol) in enumerate(asked):
+        replay = Replay(f"recorded:{path}?judge={judge}&protocol={protocol}&rep=0")
+        counted = Habits.counted(replay)
+        seeds = [1000 * number + seed for seed in range(2 * settings.seeds)]
+        held = [_habit_held(replay, counted, seed) for seed in seeds]
+        all_.append(np.mean(held, axis=0))
+        said = (
+            f"{judge} {protocol}, {counted.pairs} pairs: flips {counted.flips:.3f}, "
+            f"bias {counted.bias:+.2f}; held"
+        )
+        rows.append(Row(said, " ".join(f"{each:.2f}" for each in all_[-1][:2])))
+    flips, bias, share = np.mean(all_, axis=0).tolist()
+    return [
+        *rows,
+        within("90% intervals of flips held", flips, 0.83, 0.97),
+        within("90% intervals of the bias held", bias, 0.83, 0.97),
+        Row("of the fifth's pairs, asked in both orders", f"{share:.2f}"),
+    ]
+
+
+def play(replay: Replay, seed: int) -> tuple[float, float, float]:
+    """Return the tau-b of a fifth: by a league, and at random by choix with ties dropped, and with
+    ties halved."""
+    budget, n = round(SHARE * replay.size), len(replay.names)
+    truth = by_choix(n, *replay.verdicts(np.arange(replay.size)), alpha=1e-3, halved=True)
+    ours = replay.league(calls=budget, seed=seed).strengths().mean
+    chosen = np.random.default_rng([seed, 2]).permutation(replay.size)[:budget]
+    theirs = [
+        by_choix(n, *replay.verdicts(chosen), alpha=1e-3, halved=halved) for halved in (False, True)
+    ]
+    return tau_b(truth, ours), tau_b(truth, theirs[0]), tau_b(truth, theirs[1])
 
 
 def read_rankings(path: Path) -> tuple[int, Verdicts]:
@@ -165,91 +191,6 @@ def read_rankings(path: Path) -> tuple[int, Verdicts]:
     return len(systems), Verdicts.all(parts)
 
 
-def read_both_orders(path: Path) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
-    """Yield judge, protocol, and for each pair judged in both orders whether the first shown won:
-    a row of two, by who was shown first. The recorded judge is asked, as any other is."""
-    table = pq.read_table(path, columns=["judge", "protocol", "item_id", "cand_x", "cand_y"])
-    asked = sorted({tuple(row.values()) for row in table.to_pylist() if row["protocol"] in PLAIN})
-    for (judge, protocol), rows in groupby(asked, key=lambda row: row[:2]):
-        found = Source.parse(f"recorded:{path}?judge={judge}&protocol={protocol}&rep=0").open()
-        answers = []
-        for _, _, item, x, y in rows:
-            shown = f"{item}/{x}", f"{item}/{y}"
-            if not all(("pair", "", ids) in found.exact for ids in (shown, shown[::-1])):
-                continue  # an order without a readable verdict would be answered by the other's
-            said = [found.find(Question("pair"), "", ids, 0) for ids in (shown, shown[::-1])]
-            if grades := [each.grade for each in said if each is not None and each.grade]:
-                answers.append([int(grade > 0) for grade in grades])
-        yield judge, protocol, np.array([each for each in answers if len(each) == 2])
-
-
-class Table:
-    """All verdicts of one recorded judge, to play leagues on and to compare them with."""
-
-    def __init__(self, name: str) -> None:
-        source = Source.parse(name)
-        rows = [row for row in source.rows().to_pylist() if row["winner"]]
-        self._verdicts = source.open()
-        names = sorted({row[side] for row in rows for side in ("cand_x", "cand_y")})
-        number = {system: place for place, system in enumerate(names)}
-        self.n, self.size, self.budget = len(names), len(rows), round(SHARE * len(rows))
-        self._x, self._y = (
-            np.array([number[row[side]] for row in rows]) for side in ("cand_x", "cand_y")
-        )
-        self._grade = np.array([{"x": 1, "tie": 0, "y": -1}[row["winner"]] for row in rows])
-        outputs = {}  # a pair that was recorded is an item of its own: no other can be asked
-        for row in rows:
-            item = (row["item_id"], row["cand_x"], row["cand_y"])
-            for side in ("cand_x", "cand_y"):
-                outputs[item, number[row[side]]] = f"{row['item_id']}/{row[side]}"
-        items = {item: place for place, item in enumerate(sorted({item for item, _ in outputs}))}
-        self._ids = list(outputs.values())
-        self._system = np.array([system for _, system in outputs])
-        self._item = np.array([items[item] for item, _ in outputs])
-
-    @cached_property
-    def truth(self) -> Floats:
-        """The strengths by choix on all verdicts, a tie counted as half a win for both."""
-        return self._theirs(np.arange(self.size), halved=True)
-
-    def play(self, seed: int) -> tuple[float, float, float]:
-        """Return the tau-b of a fifth: by a league, and at random by choix with ties dropped, and
-        with ties halved."""
-        league = League(
-            self._system,
-            self._item,
-            Question("pair"),
-            target=1.1,
-            seed=seed,
-            budget_calls=self.budget,
-        )
-        while (matches := league.next_matches()).num_rows:
-            league.record(self._answered(matches))
-        chosen = np.random.default_rng([seed, 2]).permutation(self.size)[: self.budget]
-        each = [self._theirs(chosen, halved=halved) for halved in (False, True)]
-        ours = tau_b(self.truth, league.strengths().mean)
-        return ours, *(tau_b(self.truth, theirs) for theirs in each)  # type: ignore[return-value]
-
-    def _answered(self, matches: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the outcomes of *matches*, as the record has them."""
-        grades: list[int | None] = []
-        for shown in matches.column("shown").to_pylist():
-            ids = tuple(self._ids[row] for row in shown)
-            found = self._verdicts.find(Question("pair"), "", ids, 0)
-            grades.append(None if found is None else found.grade)
-        columns = {
-            **{name: matches.column(name) for name in matches.schema.names},
-            "status": pa.array(["failed" if grade is None else "ok" for grade in grades]),
-            "grade": pa.array(grades, pa.int8()),
-            "order": pa.nulls(len(grades), OUTCOMES.field("order").type),
-        }
-        return pa.record_batch([columns[field.name] for field in OUTCOMES], schema=OUTCOMES)
-
-    def _theirs(self, kept: Ints, *, halved: bool) -> Floats:
-        x, y, grade = self._x[kept], self._y[kept], self._grade[kept]
-        return by_choix(self.n, x, y, grade, alpha=1e-3, halved=halved)
-
-
 def by_choix(
     n: int, one: Ints, other: Ints, grade: Ints, *, alpha: float, halved: bool = False
 ) -> Floats:
@@ -263,14 +204,6 @@ def by_choix(
         tied = np.stack([one, other], 1)[grade == 0].tolist()
         data = [*data, *data, *(pair for a, b in tied for pair in ((a, b), (b, a)))]
     return np.asarray(choix.ilsr_pairwise(n, data, alpha=alpha), np.float64)
-
-
-def wilson(share: float, count: float) -> tuple[float, float]:
-    """Return the 90% interval of a *share* of *count* (Wilson 1927)."""
-    square = Z90**2 / count
-    middle = (share + square / 2.0) / (1.0 + square)
-    reach = (share * (1.0 - share) * square + square**2 / 4.0) ** 0.5 / (1.0 + square)
-    return middle - reach, middle + reach
 
 
 def _held_out(n: int, all_: Verdicts, known: Bools) -> tuple[float, float]:
@@ -313,46 +246,41 @@ def _covered(n: int, all_: Verdicts, seed: int) -> tuple[float, ...]:
     )
 
 
-def _habit_held(first: Ints, rng: np.random.Generator) -> tuple[bool, bool, bool]:
-    """Return whether intervals from a fifth of the pairs hold what all pairs come to."""
-    kept = first[rng.random(len(first)) < SHARE]
-    count = len(kept) / (1.0 - SHARE)
-    flips = [each.sum(1) != 1 for each in (first, kept)]
-    low, high = wilson(float(np.mean(flips[1])), count)
-    flips_held = low <= float(np.mean(flips[0])) <= high
-    share, spread = float(kept.mean()), float(np.var(kept.mean(1), ddof=1)) / count
-    alike = share * (1.0 - share) / spread if spread and 0.0 < share < 1.0 else count
-    low, high = wilson(share, alike)
-    bias, error = _bias(kept)
-    reach = Z90 * error * (1.0 - SHARE) ** 0.5
-    return low <= float(first.mean()) <= high, flips_held, abs(bias - _bias(first)[0]) <= reach
+def _habit_held(replay: Replay, counted: Habits, seed: int) -> tuple[bool, bool, float]:
+    """Return whether intervals from a fifth of the pairs hold what was *counted* of its flips and
+    its bias, and the share of the fifth that was asked in both orders."""
+    pairs, swaps = len(replay.items), Swaps.none()
+    fifth = round(SHARE * pairs)
+    among = np.random.default_rng([seed, 20]).permutation(pairs) < fifth
+    league = replay.league(calls=2 * fifth, seed=seed, among=among, swaps=swaps)
+    seen = swaps.asked / (1.0 - min(swaps.asked / counted.pairs, 0.99))
+    low, high = (float(end[0]) for end in wilson_ends(np.array([swaps.share]), np.array([seen])))
+    found = league.strengths()
+    reach = NORMAL * found.bias_errors[0] * (1.0 - SHARE) ** 0.5
+    bias_held = abs(found.judges[0].bias - counted.bias) <= reach
+    return low <= counted.flips <= high, bias_held, swaps.asked / fifth
 
 
-def _bias(first: Ints) -> tuple[float, float]:
-    """Return the position bias in logits that is fitted to pairs judged in both orders."""
-    pairs = len(first)
-    one = np.repeat([0, 1], pairs)
-    grade = 2 * first.T.ravel() - 1
-    cluster = np.tile(np.arange(pairs), 2)
-    nobody = np.zeros(2 * pairs, np.int64)
-    fitted = fit_robust(2, Verdicts(one, 1 - one, grade, np.ones(2 * pairs), cluster, nobody))
-    return fitted.judges[0].bias, fitted.bias_errors[0]
+def _times(replay: Replay) -> int:
+    """Return how many times as often as others this leaderboard is played."""
+    if len(replay.names) >= 20 or replay.size < FEW:
+        return 1
+    return MORE if len(replay.names) > 5 else MOST
 
 
-def _tables(folder: Path) -> Iterator[tuple[str, Table]]:
+def _tables(folder: Path) -> Iterator[tuple[str, str]]:
     for judge in PANDALM:
-        yield f"pandalm {judge}", Table(f"recorded:{folder / 'pandalm.parquet'}?judge={judge}")
-    for source, judges, protocol in (
-        ("mtbench", MTBENCH, "full_3option"),
-        ("devbench", DEVBENCH, "full_2option"),
+        yield f"pandalm {judge}", f"recorded:{folder / 'pandalm.parquet'}?judge={judge}"
+    for source, judges, repeated, options in (
+        ("mtbench", MTBENCH, MTBENCH_REPEATED, "3option"),
+        ("devbench", DEVBENCH, REPEATED, "2option"),
     ):
+        name = f"recorded:{folder / 'posbias.parquet'}?source=posbias_{source}"
         for judge in judges:
-            filters = f"source=posbias_{source}&judge={judge}&protocol={protocol}"
-            yield f"{source} {judge}", Table(f"recorded:{folder / 'posbias.parquet'}?{filters}")
-        for judge in REPEATED:
-            filters = f"source=posbias_{source}&judge={judge}&protocol={protocol}&rep=0"
-            filters = filters.replace("full", "repetition")
-            yield f"{source} {judge}", Table(f"recorded:{folder / 'posbias.parquet'}?{filters}")
+            yield f"{source} {judge}", f"{name}&judge={judge}&protocol=full_{options}"
+        for judge in repeated:
+            filters = f"judge={judge}&protocol=repetition_{options}&rep=0"
+            yield f"{source} {judge}", f"{name}&{filters}"
 
 
 Section = Callable[[Settings], list[Row]]
@@ -372,7 +300,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=DATA, help="where the recorded tables are")
     chosen = parser.parse_args(arguments)
     settings = Settings(chosen.seeds, chosen.data)
-    sys.stdout.write(HEADER.format(seeds=settings.seeds, more=MORE * settings.seeds) + "\n")
+    os.environ["COMMEDIA_HOME"] = str(folder())  # no run of these is anybody's
+    seeds = {"seeds": settings.seeds, "more": MORE * settings.seeds, "most": MOST * settings.seeds}
+    sys.stdout.write(HEADER.format(**seeds) + "\n")
     missed, start = 0, time.monotonic()
     for name in [chosen.only] if chosen.only else SECTIONS:
         rows = SECTIONS[name](settings)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from commedia.benchmarks import judgments
-from commedia.benchmarks.judgments import Table
+from commedia.benchmarks.replays import Replay
 
 
 def test_missing_tables_are_skipped_with_their_reason(
@@ -14,15 +14,6 @@ def test_missing_tables_are_skipped_with_their_reason(
 ) -> None:
     assert judgments.main(["--data", str(tmp_path)]) == 0
     assert capsys.readouterr().out.count("skipped: there ") == 3
-
-
-@pytest.mark.parametrize(
-    ("share", "count", "low", "high"), [(0.5, 100.0, 0.419, 0.581), (0.0, 20.0, 0.0, 0.119)]
-)
-def test_an_interval_of_a_share_is_wilsons(
-    share: float, count: float, low: float, high: float
-) -> None:
-    assert judgments.wilson(share, count) == pytest.approx((low, high), abs=1e-3)
 
 
 def test_a_tie_halved_is_half_a_win_for_both() -> None:
@@ -35,10 +26,9 @@ def test_a_tie_halved_is_half_a_win_for_both() -> None:
 
 @pytest.mark.shared_data
 def test_a_league_on_a_recorded_judge_asks_what_was_recorded(shared_data: Path) -> None:
-    folder = shared_data / "judgments"
-    table = Table(f"recorded:{folder / 'pandalm.parquet'}?judge=annotator2")
+    replay = Replay(f"recorded:{shared_data / 'judgments' / 'pandalm.parquet'}?judge=annotator2")
 
-    ours, dropped, halved = np.mean([table.play(seed) for seed in range(5)], axis=0)
+    ours, dropped, halved = np.mean([judgments.play(replay, seed) for seed in range(5)], axis=0)
 
-    assert (table.n, table.size, table.budget) == (5, 792, 158)
+    assert (len(replay.names), replay.size) == (5, 792)
     assert ours > 0.6 and dropped > 0.5 and halved > 0.5

@@ -41,10 +41,9 @@ def test_the_order_of_different_edges_changes_no_bit() -> None:
         for places in (np.arange(len(one)), turned)
     ]
 
-    diagonals = [each.diagonal for each in ranked]
-    draws = [each.draws(np.random.default_rng(4), 3) for each in ranked]
-    assert np.array_equal(diagonals[0], diagonals[1])
-    assert np.array_equal(draws[0], draws[1])
+    first, second = (each.draws(np.random.default_rng(4), 3) for each in ranked)
+    assert np.array_equal(ranked[0].diagonal, ranked[1].diagonal)
+    assert np.array_equal(first, second)
 
 
 def test_the_ends_of_the_edges_are_left_as_they_were() -> None:
