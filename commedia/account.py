@@ -1,6 +1,7 @@
 """From a finished run to its result: what it says, what it scored, and what its folder keeps."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def _result(job: Job, spec: RunSpec, finished: Finished, wall_s: float) -> RankR
         truth=_truth(job, places, scores),
         output=str(spec.folder / "ranking.parquet"),
         digest=digest(ids, scores.tolist()),
-        notes=(*progress.notes, *_of_order(job, finished.value), *call_notes(finished)),
+        notes=(*progress.notes, *_of_order(job, ranked, tally.causes), *call_notes(finished)),
         table=_stamped(table, job, spec, is_simulated=is_simulated),
         known=0 if job.aim.earlier is None else job.aim.earlier.num_rows,
     )
@@ -156,7 +157,7 @@ def _truth(job: Job, places: Any, scores: Any) -> dict[str, float | None] | None
     return {name: float(value) for name, value in scored.items()}
 
 
-def _of_order(job: Job, ranked: Ranked) -> list[str]:
+def _of_order(job: Job, ranked: Ranked, causes: Mapping[str, int]) -> list[str]:
     """Return what is to be said of the order itself, and of what was known beforehand."""
     notes = []
     scores = ranked.standing.column("score").to_numpy()
@@ -164,7 +165,18 @@ def _of_order(job: Job, ranked: Ranked) -> list[str]:
         notes.append("nothing tells the rows apart: all scores are equal")
     elif len(scores) == 1:
         notes.append("there is one row, so there is nothing to compare")
-    return notes + _of_earlier(job)
+    return notes + _of_earlier(job) + _of_script(job, causes)
+
+
+def _of_script(job: Job, causes: Mapping[str, int]) -> list[str]:
+    """Say what a judge of one's own returns, where it returned something else."""
+    is_own = any(judge.script is not None for judge in job.model.judges)
+    if not is_own or not any(cause.startswith(("schema", "not_json")) for cause in causes):
+        return []
+    return [
+        "a judge of your own returns a commedia.Preference: grade=1, 0 or -1 of a pair, from the "
+        "side of the first shown; order=(places, best first) of a list"
+    ]
 
 
 def _of_earlier(job: Job) -> list[str]:

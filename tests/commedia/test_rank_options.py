@@ -272,6 +272,12 @@ def test_a_judge_of_ones_own_is_told_what_its_preference_lacks(
     assert any(why in note for note in result.notes)
 
 
+def test_a_judge_of_ones_own_that_returns_no_preference_is_told_what_one_is() -> None:
+    result = ranked(table(8), model=lambda row: {"grade": 1}, ask="pair")
+
+    assert any("returns a commedia.Preference: grade=1, 0 or -1" in note for note in result.notes)
+
+
 def test_a_sort_that_ends_for_want_of_usable_answers_says_so() -> None:
     result = ranked(table(60), model=lambda row: "no answer", ask="pair")
 
