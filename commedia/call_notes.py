@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from .actors.answers import SILENT_CALLS
+from .inert import inert
 from .results import counted, perhaps_charged
 from .supervisor.orders import Finished
 
@@ -28,6 +29,7 @@ CAUSES = {
 }
 """Why answers are missing, in words; other causes say their own name."""
 _MOST_CAUSES = 10
+_MOST_SAID = 200
 
 
 def causes_in_words(causes: Mapping[str, int]) -> str:
@@ -42,12 +44,24 @@ def _in_words(cause: str) -> str:
     return f"{CAUSES[word]}: {rule}" if rule and word in CAUSES else CAUSES.get(cause, cause)
 
 
+def _next_call(tokens: int, nanousd: int, *, is_priced: bool) -> str:
+    most = f"{tokens:,} tokens" + (f" (${nanousd / 1e9:,.4f})" if is_priced and nanousd else "")
+    return (
+        f"the next call may take {most} at most, and is begun only where the budget has that left; "
+        "what it does not take comes back"
+    )
+
+
 def call_notes(finished: Finished) -> list[str]:
     """Return what a person should know of the calls of a *finished* ranking or evaluation."""
     tally, notes = finished.tally, []
     if tally.broken or tally.causes:
         words = causes_in_words(tally.causes or {tally.broken or "": 1})
         notes.append(f"answers are missing because: {words}")
+    if tally.said and tally.causes:
+        notes.append(f"the server said: {inert(tally.said, _MOST_SAID)}")
+    if finished.halted == "budget" and any(tally.wanted):
+        notes.append(_next_call(*tally.wanted, is_priced=tally.is_priced))
     if tally.unknown:
         notes.append(f"{tally.unknown} attempts may have been charged in vain; they count in full")
     if tally.reused:

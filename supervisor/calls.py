@@ -24,11 +24,17 @@ _SLOW: Final = frozenset({"timeout", "overloaded", "rate_limited"})
 
 @dataclass(slots=True)
 class Tally:
-    """What a gateway's calls came to, attempts that nobody answered included."""
+    """What a gateway's calls came to, attempts that nobody answered included.
+
+    *said* is what the server said of the first call that it refused, *wanted* what the first call
+    that the budget did not cover could have taken.
+    """
 
     calls: int = 0
     requests: int = 0
     unknown: int = 0
+    said: str = ""
+    wanted: Amount = NOTHING
     served_models: set[str] = field(default_factory=set)
 
 
@@ -159,6 +165,8 @@ class _Call:
         bound, need = self._bound(size, room), self._lane.throttle.need(size, room)
         admitted = await self._admit(bound, need)
         if isinstance(admitted, Refused):
+            if admitted.reason == "budget" and self._caller.tally.wanted == NOTHING:
+                self._caller.tally.wanted = bound
             return admitted
         await self._intend(admitted.reservation, bound)
         now = self._caller.clock.now()
@@ -181,6 +189,7 @@ class _Call:
     def _learn(self, attempt: Attempt, need: Need, size: int, *, began: float) -> None:
         """Have the lane and the window know how *attempt* went."""
         now, throttle = self._caller.clock.now(), self._lane.throttle
+        self._caller.tally.said = self._caller.tally.said or attempt.said
         throttle.settled(need, size, attempt.usage)
         if attempt.limits is not None:
             throttle.told(attempt.limits, now=now)

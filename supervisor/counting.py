@@ -103,3 +103,4 @@ def take_ledger(tally: Tally, spending: Spending) -> None:
     tally.persistent_share = (spending.declared or {}).get("persistent_share")
     tally.reused, tally.asked = spending.reused, spending.calls
     tally.unsettled = list(spending.unsettled)
+    tally.said, tally.wanted = spending.said, spending.wanted

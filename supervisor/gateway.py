@@ -52,7 +52,8 @@ class Spending(Message):
     full reserve. The cost is None where no price is known. *overruns* counts calls that took more
     than their strict bound. *broken* is the cause on which the breaker opened. *reused* answers
     had been paid for in an earlier life of the run; *unsettled* are the calls that may
-    have been charged in one without an answer.
+    have been charged in one without an answer. *said* is what the server said of a call that it
+    refused, *wanted* the tokens and nano-dollars of a call that the budget did not cover.
     """
 
     calls: int
@@ -70,6 +71,8 @@ class Spending(Message):
     broken: str | None
     reused: int = 0
     unsettled: tuple[Unsettled, ...] = ()
+    said: str = ""
+    wanted: tuple[int, int] = (0, 0)
 
 
 def check_budget(model: ModelSpec, budget: Budget) -> None:
@@ -236,6 +239,8 @@ class Gateway(Actor):
             broken=self._desk.breaker.cause if self._desk.breaker.is_open else None,
             reused=self._charges.reused,
             unsettled=tuple(self._charges.unsettled),
+            said=tally.said,
+            wanted=(tally.wanted.tokens, tally.wanted.nanousd),
         )
 
 

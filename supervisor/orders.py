@@ -107,7 +107,7 @@ class Tally:
 
     *reused* answers were paid for in an earlier life, *asked* calls were made in this one;
     *branches* counts those that raised. *short* says how many agents were asked for at once, and
-    how many of them the budget left.
+    how many of them the budget left. *said* and *wanted* are the gateway's (Spending).
     """
 
     calls: int = 0
@@ -131,6 +131,8 @@ class Tally:
     branches: int = 0
     agents: int = 0
     short: tuple[int, int] | None = None
+    said: str = ""
+    wanted: tuple[int, int] = (0, 0)
     branch_causes: Counter[str] = field(default_factory=Counter)
 
     def lose(self, lost: Mapping[str, int]) -> None:

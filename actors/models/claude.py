@@ -36,6 +36,9 @@ PUBLIC_URL: Final = "https://api.anthropic.com"
 _NO_KEY: Final = "none"
 """What a server that asks for no key is sent."""
 _CONNECT_S: Final = 10.0
+_TOLD: Final = frozenset({"bad_request", "too_large", "not_found", "quota"})
+"""Of these the server knows more than we; of a refused key it might say the key."""
+_MOST_SAID: Final = 300
 _LIST_S: Final = 5.0
 _LIST_CONNECT_S: Final = 3.0
 _LIST_TRIES: Final = 3
@@ -195,7 +198,15 @@ def _failed(error: "anthropic.APIStatusError") -> Attempt:
         request_id=error.request_id,
         reason=reason,
         limits=read_limits(headers),
+        said=_words(error.body) if outcome in _TOLD else "",
     )
+
+
+def _words(body: object) -> str:
+    """Return the beginning of what a server said of its error, if it said it as the API does."""
+    error = body.get("error") if isinstance(body, dict) else None
+    said = error.get("message") if isinstance(error, dict) else None
+    return said[:_MOST_SAID] if isinstance(said, str) else ""
 
 
 def _unanswered(error: "anthropic.APIConnectionError") -> Attempt:

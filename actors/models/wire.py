@@ -114,7 +114,8 @@ RateLimits = Mapping[Axis, Limit]
 class Attempt:
     """What one HTTP request brought; *reason* narrows the outcome in one closed word.
 
-    *limits* are those that the response's headers tell.
+    *limits* are those that the response's headers tell; *said* is what a server that refused said
+    itself, not to be trusted.
     """
 
     outcome: Outcome
@@ -125,6 +126,7 @@ class Attempt:
     retry_after_s: float | None = None
     reason: str | None = None
     limits: RateLimits | None = None
+    said: str = ""
 
     @property
     def is_charged(self) -> bool | None:

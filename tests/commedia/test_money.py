@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -83,6 +84,23 @@ def test_a_refused_key_is_said() -> None:
     assert result.status == "degraded"
     assert "the key was refused" in " ".join(result.notes)
     assert result.tokens == 0
+
+
+def test_a_request_that_is_refused_is_told_in_the_servers_words() -> None:
+    words = "temperature is deprecated\x1b[2J for this model"
+    refusal = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
+    with server(lambda _: JSONResponse(refusal, status_code=400)) as address:
+        result = ranked(address)
+
+    assert "the server said: temperature is deprecated␛[2J for this model" in result.notes
+
+
+def test_a_budget_that_is_too_small_for_a_call_says_what_one_may_take() -> None:
+    with server(lambda _: message('{"verdict": "first"}')) as address:
+        result = ranked(address, budget="500tokens")
+
+    assert (result.calls, result.stopped) == (0, "budget")
+    assert re.search(r"the next call may take [0-9,]+ tokens at most", " ".join(result.notes))
 
 
 def test_what_may_have_been_charged_counts_in_full() -> None:
