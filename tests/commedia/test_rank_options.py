@@ -125,6 +125,19 @@ def test_a_judge_that_seems_to_know_nothing_is_refused_unless_it_is_kept() -> No
     assert kept.calls > refused.calls
 
 
+@pytest.mark.parametrize("name", ["pointwise", "bucket"])
+def test_what_was_scored_stands_by_its_score_where_the_budget_ends_first(name: str) -> None:
+    items = table(40)
+    with Session(runtime="inline", budget="10agents") as session:
+        result = session.rank(items, "severity", text="text", id="key", truth="truth", method=name)
+    columns = (result.table.column(name).to_pylist() for name in ("comparisons", "score"))
+    scores = [score for asked, score in zip(*columns, strict=True) if asked]
+
+    assert result.stopped == "budget"
+    assert len(scores) == 10 and len(set(scores)) > 2
+    assert scores == sorted(scores, reverse=True)
+
+
 @pytest.mark.parametrize("name", ["pointwise", "quick", "swiss", "random"])
 def test_a_classical_method_ranks_through_the_same_path(name: str) -> None:
     result = ranked(table(60), method=name)

@@ -5,8 +5,9 @@ from functools import partial
 
 import numpy as np
 
+from ..likelihood import Floats
 from .merge import merge_sort
-from .script import Script, heights, together
+from .script import Script, Verdict, heights, together
 from .scripted import ScriptedRanking
 
 
@@ -20,18 +21,27 @@ class BucketSort(ScriptedRanking):
 
     def _script(self) -> Script[list[list[int]]]:
         verdicts = yield [(item,) for item in range(self._n)]
-        score = np.array(verdicts)[:, 0]
-        known = score[np.isfinite(score)]
-        middle = float(np.median(known)) if len(known) else 0.0
-        level = np.rint(np.where(np.isfinite(score), score, middle))
+        level = _levels(verdicts)
         self._score[:] = level + 0.5
         order = np.array(self._shuffled())
         buckets = {each: order[level[order] == each].tolist() for each in np.unique(level).tolist()}
         sorts = [merge_sort(items, self._noting(each)) for each, items in buckets.items()]
         return (yield from together(sorts))
 
+    def _guess(self, verdicts: list[Verdict]) -> None:
+        if len(verdicts) == self._n and len(verdicts[0]) == 1:  # of the round of scores
+            self._score[:] = _levels(verdicts) + 0.5
+
     def _noting(self, level: float) -> Callable[[list[int]], None]:
         return partial(self._place, level)
 
     def _place(self, level: float, run: list[int]) -> None:
         self._score[run] = level + heights(len(run))
+
+
+def _levels(verdicts: list[Verdict]) -> Floats:
+    """Return each item's bucket; those without a score are in the middle one."""
+    score = np.array(verdicts)[:, 0]
+    known = score[np.isfinite(score)]
+    middle = float(np.median(known)) if len(known) else 0.0
+    return np.asarray(np.rint(np.where(np.isfinite(score), score, middle)))

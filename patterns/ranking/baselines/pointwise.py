@@ -3,7 +3,7 @@
 import numpy as np
 
 from ....actors.questions import Question
-from .script import Script
+from .script import Script, Verdict
 from .scripted import ScriptedRanking
 
 
@@ -17,6 +17,9 @@ class Pointwise(ScriptedRanking):
 
     def _script(self) -> Script[None]:
         verdicts = yield [(item,) for item in range(self._n)]
+        self._guess(verdicts)
+
+    def _guess(self, verdicts: list[Verdict]) -> None:
         score = np.array(verdicts)[:, 0]
         known = score[np.isfinite(score)]
         mean = float(known.mean()) if len(known) else 0.0

@@ -64,6 +64,9 @@ class ScriptedRanking(ABC):
     def _script(self) -> Script[Any]:
         """Play the method from its start, keeping `_score` as good as is known."""
 
+    def _guess(self, verdicts: list[Verdict]) -> None:  # noqa: B027 (most need none)
+        """Take in the *verdicts* so far, though some may still be open: the run may end here."""
+
     def next_matches(self, limit: int | None = None) -> pa.RecordBatch:
         """Return the next round (MATCHES), at most *limit* matches; no rows once it has stopped."""
         self._out = []
@@ -96,6 +99,8 @@ class ScriptedRanking(ABC):
                 self._compared[shown] += 1
                 self._answered += 1
         self._out = [*waiting]
+        if self._topics:
+            self._guess(self._verdicts())
         self._go_on()
 
     def exclude(self, item: int) -> None:
