@@ -14,7 +14,7 @@ from .call_notes import call_notes
 from .earlier import of_others
 from .jobs import Job, told
 from .models import source_of
-from .patterns.ranking.score import score_against
+from .patterns.ranking.score import recall_of_best, score_against
 from .patterns.tournament import Ranked
 from .results import (
     RankResult,
@@ -85,7 +85,7 @@ def _result(job: Job, spec: RunSpec, finished: Finished, wall_s: float) -> RankR
     return RankResult(
         status=_status(finished, stopped),
         run_id=spec.run_id,
-        model=job.model.name,
+        model=", ".join(judge.name for judge in job.model.judges),
         simulated=is_simulated,
         ask=progress.question or job.aim.ask,
         n=len(ids),
@@ -154,6 +154,9 @@ def _truth(job: Job, places: Any, scores: Any) -> dict[str, float | None] | None
     if known.sum() < 2 or len(np.unique(truth[known])) < 2:
         return None
     scored = dataclasses.asdict(score_against(truth[known], scores[known]))
+    if job.aim.top is not None:
+        top = job.aim.top
+        scored[f"recall_at_{top}"] = recall_of_best(truth[known], scores[known], top)
     return {name: float(value) for name, value in scored.items()}
 
 

@@ -1,5 +1,6 @@
 """Which model runs: what the user named, or what fits when nothing was named."""
 
+import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from .actors.models.prices import price_of
 from .actors.models.recorded import PREFIX, Source
 from .actors.models.wire import Attempt
 from .actors.simulation.judge import JudgeProfile
+from .actors.simulation.judges import JUDGES
 from .actors.simulation.profile import SONNET, profile_of
 from .supervisor.budget import Budget
 from .supervisor.gateway import check_budget
@@ -22,6 +24,7 @@ SIMULATED = "sim:judge"
 NOBODY = "none"
 """The model of a workflow that runs without one."""
 _KEY = "ANTHROPIC_API_KEY"
+_TRUTH = "--truth COLUMN (truth= in Python)"
 
 
 def choose_model(
@@ -130,8 +133,8 @@ def _default(has_truth: bool, base_url: str | None) -> str:
     if api_key():
         return DEFAULT_MODEL
     raise UsageError(
-        "no model to ask: give --truth COLUMN to sort with a simulated judge, or set "
-        f"{_KEY} and a --budget to sort with {DEFAULT_MODEL}"
+        f"no model to ask: give {_TRUTH} to sort with a simulated judge, or set {_KEY} and a "
+        f"budget to sort with {DEFAULT_MODEL}"
     )
 
 
@@ -178,9 +181,11 @@ def _check_simulated(name: str, *, has_truth: bool, base_url: str | None) -> Non
             f"model {name} is simulated here and has no use for a base URL; leave it out"
         )
     if name != SIMULATED:
-        raise UsageError(f"there is no simulated model {name!r}; the one there is: {SIMULATED}")
+        near = difflib.get_close_matches(name, JUDGES, 1)
+        hint = f"do you mean {near[0]}? there" if near else "there"
+        raise UsageError(f"there is no simulated judge {name!r}; {hint} are {', '.join(JUDGES)}")
     if not has_truth:
-        raise UsageError(f"{SIMULATED} judges by a known truth: give --truth COLUMN")
+        raise UsageError(f"{SIMULATED} judges by a known truth: give {_TRUTH}")
 
 
 def _check_url(url: str) -> None:
@@ -201,7 +206,7 @@ def _check_key(key: str) -> None:
         )
 
 
-_JUDGE = (SIMULATED, f"use {SIMULATED} with --truth COLUMN")
+_JUDGE = (SIMULATED, f"use {SIMULATED} with {_TRUTH}")
 _AGENTS = ("sim:sonnet", "rehearse with --model sim:sonnet")
 """A simulated model to name instead, and how: for a sort, and for a workflow."""
 

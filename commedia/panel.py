@@ -15,6 +15,18 @@ Judges = One | Sequence[One] | None
 """What a session takes as its model: a name, a function, a simulated judge, or several of these."""
 
 
+def checked(model: Any) -> Judges:  # Any: a caller's
+    """Return *model*; raises UsageError where it is nothing that could answer."""
+    judges = [model] if isinstance(model, str) or not isinstance(model, Sequence) else model
+    for judge in judges:
+        if not (judge is None or callable(judge) or isinstance(judge, str | JudgeProfile)):
+            raise UsageError(
+                f"model {judge!r} is none: give a name, a function, a JudgeProfile, or several"
+            )
+    found: Judges = model
+    return found
+
+
 def choose_judges(model: Judges, **asked: Any) -> ModelSpec:
     """Return the judge that *model* means, and the others of its panel; raises UsageError.
 

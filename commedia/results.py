@@ -75,7 +75,8 @@ class RankResult:
     judge: dict[str, float] | None
     """What a pilot found of the judge: list_noise, tie, much, is_graded, flips."""
     truth: dict[str, float | None] | None
-    """tau_b, tau_b_cap (the highest its ties allow), recall_at_10 and ndcg_at_10."""
+    """tau_b, tau_b_cap (the highest its ties allow), recall_at_10 and ndcg_at_10; where the best
+    `top` were looked for, their recall as well."""
     output: str | None
     digest: str
     notes: tuple[str, ...]
@@ -141,7 +142,8 @@ def perhaps_charged(calls: Sequence[Mapping[str, Any]]) -> str:
 
 def simulated_line(model: str) -> str:
     """Return the line that says that no model was asked."""
-    return f"simulated: {model} is a simulated judge, no language model gave these verdicts"
+    are = "are simulated judges" if ", " in model else "is a simulated judge"
+    return f"simulated: {model} {are}, no language model gave these verdicts"
 
 
 def ranking_table(
@@ -159,7 +161,7 @@ def ranking_table(
     }
     for name in COLUMNS[2:]:
         column = standing.column(name)
-        columns[name] = pa.compute.round(column, 2) if name in _ROUNDED else column
+        columns[name] = _rounded(column, name)
     for place, name in enumerate(criteria if len(criteria) > 1 else ()):
         columns[f"score {name}"] = pa.compute.list_element(standing.column("scores"), place)
     rows = frame.take(items)
@@ -193,6 +195,13 @@ def _finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _rounded(column: pa.Array, name: str) -> pa.Array:
+    """Return numbers without the noise of the last bits, which would show as -6.5e-17."""
+    if not pa.types.is_floating(column.type):
+        return column
+    return pa.compute.add(pa.compute.round(column, 2 if name in _ROUNDED else 9), 0.0)  # no -0.0
+
+
 def _free_name(name: str, columns: Mapping[str, object], frame: pa.Table) -> str:
     if name not in COLUMNS and name not in columns:
         return name
@@ -206,7 +215,9 @@ def _rows(result: RankResult) -> str:
     left_out = f", {result.dropped:,} left out" if result.dropped else ""
     done = {"completed": " ranked", "degraded": " ranked", "interrupted": " ranked in part"}
     how = done.get(result.status, " to rank")
-    return f"{result.status}: {counted(result.n, 'row')}{how}{left_out} by {result.model}"
+    judges = "a panel of " if ", " in result.model else ""
+    rows = counted(result.n, "row")
+    return f"{result.status}: {rows}{how}{left_out} by {judges}{result.model}"
 
 
 def _price(result: RankResult) -> str:
@@ -245,7 +256,8 @@ def _truth(result: RankResult) -> list[str]:
     parts = [] if tau_b is None else [f"tau-b {tau_b:.3f}"]
     if parts and cap is not None and cap < 0.9995:
         parts[0] += f" (its ties allow {cap:.3f})"
-    for name, label in (("recall_at_10", "top-10 recall"), ("ndcg_at_10", "NDCG@10")):
+    top = result.top if f"recall_at_{result.top}" in result.truth else 10
+    for name, label in ((f"recall_at_{top}", f"top-{top} recall"), ("ndcg_at_10", "NDCG@10")):
         value = result.truth.get(name)
         if value is not None:
             parts.append(f"{label} {value:.2f}")

@@ -26,7 +26,7 @@ from .inputs import Items
 from .jobs import Job, items_table, kept_job
 from .launch import Launch, perform
 from .loop_thread import LoopThread
-from .panel import Judges, agents_model, choose_judges
+from .panel import Judges, agents_model, checked, choose_judges
 from .patterns.loops import Loop
 from .rank_options import RankOptions, job_of
 from .ranking_run import perform_rank
@@ -105,7 +105,7 @@ class Session(Evaluating):
         _check_counts(hosts=hosts, batch_rows=batch_rows, in_flight=in_flight, slots=slots)
         texts = [budget] if isinstance(budget, str) else list(budget or [])
         self._budget = Budget.parse_all(texts)
-        self._model, self._base_url = model, base_url
+        self._model, self._base_url = checked(model), base_url
         self._profile = profile or JudgeProfile(accuracy=accuracy)
         self._kind = runtime
         self._hosts, self._has_hosts = hosts or min(os.cpu_count() or 1, 4), hosts is not None

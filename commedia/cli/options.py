@@ -88,9 +88,9 @@ def template(ctx: click.Context, param: click.Parameter, value: str | None) -> s
 def question(ctx: click.Context, param: click.Parameter, value: str) -> str:
     """Take `auto` or what Question.parse takes."""
     if value != "auto":
-        from ..actors.questions import Question
+        from ..patterns.ranking.aim import asked_for
 
-        Question.parse(value)
+        asked_for(value)
     return value
 
 
@@ -103,6 +103,8 @@ def focus(ctx: click.Context, param: click.Parameter, value: str | None) -> floa
         share = float(text[:-1]) / 100.0 if text.endswith("%") else float(text)
     except ValueError:
         share = math.nan
+    if kind == "top" and share == 1.0:
+        raise click.BadParameter(f"{value} is the whole order, which needs no --focus")
     if kind != "top" or not 0.0 < share < 1.0:
         raise click.BadParameter(f"{value!r} is no part of the order; write top:10% or top:0.1")
     return share

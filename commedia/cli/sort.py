@@ -47,6 +47,9 @@ Exit codes: 0 completed, 3 degraded (something is missing, or the budget ended f
 """
 
 
+ACCURACY = 0.85
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SortOptions:
     """What `commedia sort` was asked for."""
@@ -113,7 +116,7 @@ class SortOptions:
 @click.option(
     "--accuracy",
     type=float,
-    default=0.85,
+    default=ACCURACY,
     show_default=True,
     callback=between(0.5, 1.0),
     help="How often the simulated judge is right on a random pair.",
@@ -193,6 +196,7 @@ def sort_table(options: SortOptions) -> int:
     prepared = prepare(frame, text=options.text, id=options.id, truth=options.truth)
     if options.output is not None:
         _check_output(options, prepared)
+    _check_accuracy(options)
     from ..session import Session
     from .asking import consenter
 
@@ -282,6 +286,13 @@ def go_on(
     for line in result.lines() if not quiet or result.status != "completed" else []:
         view.say(line)
     return code
+
+
+def _check_accuracy(options: SortOptions) -> None:
+    """Raise UsageError where an accuracy is given, and no judge is simulated."""
+    names = options.model or (("sim:judge",) if options.truth is not None else ())
+    if options.accuracy != ACCURACY and not any(name.startswith("sim:") for name in names):
+        raise click.UsageError("--accuracy is a simulated judge's; others judge as they do")
 
 
 def _check_output(options: SortOptions, prepared: "Prepared") -> None:

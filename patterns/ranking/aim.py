@@ -16,6 +16,7 @@ from .objective import Best, Objective, WholeOrder
 from .policy import LIST, SMALL, Always, Panel, Planner, Policy
 
 AUTO: Final = "auto"
+TARGET: Final = 0.90
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Aim:
     """
 
     ask: str = AUTO
-    target: float = 0.90
+    target: float = TARGET
     seed: int = 0
     top: int | None = None
     is_wide: bool = False
@@ -50,7 +51,7 @@ class Aim:
         """Raise UsageError where the parts do not go together."""
         if not 0.0 < self.target < 1.0:
             raise UsageError(f"target {self.target:g} is not between 0 and 1")
-        if self.ask != AUTO and Question.parse(self.ask).kind == "score":
+        if self.ask != AUTO and asked_for(self.ask).kind == "score":
             raise UsageError("scores by themselves rank by another method: --method pointwise")
         if self.top is not None and self.top < 1:
             raise UsageError(f"the best {self.top} are none; --top takes 1 or more")
@@ -73,6 +74,11 @@ class Aim:
             raise UsageError(f"there is no method {self.method!r}; there are {', '.join(METHODS)}")
         if self.votes is not None and self.votes < 1:
             raise UsageError(f"{self.votes} votes decide nothing; --votes takes 1 or more")
+        if self.target != TARGET or self.keeps_judge:
+            raise UsageError(
+                f"--method {self.method} ends by itself, and refuses no judge: it goes without "
+                "--target and --keep-judge"
+            )
         others = (self.top, self.focus, self.earlier)
         is_alone = all(each is None for each in others) and self.ask == AUTO
         if not is_alone or len(self.weights) > 1 or len(self.judges) > 1 or self.asks_why:
@@ -80,6 +86,16 @@ class Aim:
                 f"--method {self.method} asks its own questions of one judge: it goes without "
                 "--ask, --top, --focus, --since, --reasons, a rubric of several criteria or a panel"
             )
+
+
+def asked_for(ask: str) -> Question:
+    """Return the question that *ask* names, which is not `auto`; raises UsageError."""
+    try:
+        return Question.parse(ask)
+    except UsageError:
+        raise UsageError(
+            f"question {ask!r} is none of auto, pair, graded, list:K (K from 2 to 50)"
+        ) from None
 
 
 def ranking_of(n: int, aim: Aim, prices: Prices, *, calls: int | None = None) -> Ranking:

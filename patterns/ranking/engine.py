@@ -263,6 +263,8 @@ class PosteriorRanking:
         if plan.rounds is not None and plan.budget is not None:
             return plan.budget
         calls = self._objective.expected(plan, self._history)
+        if calls is not None and calls >= plan.most:  # nothing is known yet of how fast it goes
+            return plan.budget
         if calls is not None:
             calls += self._asked - round(self._units)
         return calls if plan.budget is None or calls is None else min(calls, plan.budget)

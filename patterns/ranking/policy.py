@@ -232,9 +232,11 @@ class Planner:
         """Return what the pilot found and what was chosen, in words."""
         swaps, found, notes = known.swaps, self.found, []
         if swaps.asked:
+            ties = swaps.flipped - swaps.first - swaps.second
             flips = (
                 f"{swaps.flipped} of {swaps.asked} pairs flipped when they were swapped "
-                f"({swaps.first} to whichever came first, {swaps.second} to the second)"
+                f"({swaps.first} to whichever came first, {swaps.second} to the second"
+                f"{f', {ties} from or to a tie' if ties else ''})"
             )
             if self.is_refused:
                 notes.append(

@@ -34,15 +34,23 @@ def score_against(truth: Floats, scores: Floats) -> TruthScore:
         return TruthScore(0.0, 0.0, 0.0, 0.0)
     top = min(TOP, len(truth))
     best = np.argsort(-scores, kind="stable")[:top]
-    sorted_truth = np.sort(truth)[::-1]
-    recall = np.minimum((truth[best] >= sorted_truth[top - 1]).sum(), top) / top
     gain = 2.0 ** _relevance(truth) - 1.0
     discount = 1.0 / np.log2(np.arange(2, top + 2))
     ideal = float(np.sum(np.sort(gain)[::-1][:top] * discount))
     ndcg = float(np.sum(gain[best] * discount)) / ideal if ideal else 1.0
     cap = _tau_cap(truth)
     tau = tau_b(truth, scores) if cap and np.ptp(scores) else 0.0
-    return TruthScore(tau, cap, float(recall), ndcg)
+    return TruthScore(tau, cap, recall_of_best(truth, scores, TOP), ndcg)
+
+
+def recall_of_best(truth: Floats, scores: Floats, top: int) -> float:
+    """Return the share of the best *top* by *scores* whose truth is among the best *top*."""
+    top = min(top, len(truth))
+    if not top:
+        return 0.0
+    best = np.argsort(-scores, kind="stable")[:top]
+    least = np.sort(truth)[::-1][top - 1]
+    return float(np.minimum((truth[best] >= least).sum(), top) / top)
 
 
 def tau_b(truth: Floats, scores: Floats) -> float:

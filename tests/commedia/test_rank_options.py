@@ -125,6 +125,37 @@ def test_a_judge_that_seems_to_know_nothing_is_refused_unless_it_is_kept() -> No
     assert kept.calls > refused.calls
 
 
+def test_a_panel_is_named() -> None:
+    judges = ["sim:judge", "sim:judge-biased"]
+    result = ranked(table(40), model=judges, ask="pair", target=0.5)
+
+    assert any(
+        "ranked by a panel of sim:judge, sim:judge-biased" in line for line in result.lines()
+    )
+    assert result.lines()[0].startswith("simulated: sim:judge, sim:judge-biased are")
+
+
+def test_the_recall_of_as_many_as_were_asked_for_is_told() -> None:
+    result = ranked(table(60), top=5)
+
+    assert "recall_at_5" in (result.truth or {})
+    assert any("top-5 recall" in line for line in result.lines())
+
+
+def test_a_forecast_that_knows_nothing_is_not_told() -> None:
+    shown: list[int | None] = []
+    with Session(runtime="inline", on_progress=lambda p: shown.append(p.expected_calls)) as session:
+        session.rank(table(2), "severity", text="text", truth="truth")
+
+    assert all(calls is None or calls < 100 for calls in shown)
+
+
+@pytest.mark.parametrize("model", [3, [3], object()])
+def test_what_is_no_model_is_refused_at_once(model: Any) -> None:
+    with pytest.raises(UsageError, match="is none: give a name, a function"):
+        Session(model=model)
+
+
 @pytest.mark.parametrize("name", ["pointwise", "bucket"])
 def test_what_was_scored_stands_by_its_score_where_the_budget_ends_first(name: str) -> None:
     items = table(40)
@@ -155,6 +186,9 @@ def test_a_classical_method_ranks_through_the_same_path(name: str) -> None:
         ({"top": 3, "focus": 0.1}, "--top goes with neither"),
         ({"focus": 1.5}, "focus 1.5 is not between 0 and 1"),
         ({"target": 1.0}, "target 1 is not between 0 and 1"),
+        ({"ask": "list:99"}, "none of auto, pair, graded"),
+        ({"method": "merge", "target": 0.5}, "without --target and --keep-judge"),
+        ({"method": "merge", "keep_judge": True}, "without --target and --keep-judge"),
         ({"ask": "score"}, "--method pointwise"),
         ({"method": "bogo"}, "there is no method 'bogo'; there are merge"),
         ({"method": "merge", "top": 3}, "it goes without"),

@@ -67,6 +67,12 @@ BAD_USAGE: dict[str, tuple[list[str], str]] = {
     "seed": ([*GOOD, "--seed", "x"], "'x' is not a valid integer"),
     "runtime": ([*GOOD, "--runtime", "dask"], "'dask' is not one of"),
     "ask": ([*GOOD, "--ask", "list:1"], "question 'list:1' is none of"),
+    "accuracy of a record": (
+        ["bugs.csv", "--text", "title", "--model", "recorded:x", "--accuracy", "0.7"],
+        "--accuracy is a simulated judge's",
+    ),
+    "misspelt judge": ([*GOOD, "--model", "sim:jugde"], "do you mean sim:judge? there are sim:"),
+    "focus on all": ([*GOOD, "--focus", "top:100%"], "the whole order, which needs no --focus"),
     "budget": ([*GOOD, "--budget", "5m"], "budget '5m'"),
     "unknown model": ([*GOOD, "--model", "gpt-9"], "there is no model 'gpt-9'"),
     "no model, no truth": (["bugs.csv", "--text", "title"], "no model to ask"),
