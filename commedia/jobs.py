@@ -1,5 +1,7 @@
 """A ranking that is about to run: its items, its model, its folder. All checks come before it."""
 
+import errno
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -88,7 +90,18 @@ def plan_job(
 
 
 def keep_job(job: Job, folder: Path) -> None:
-    """Write the rows that are ranked into the run's folder: what a resume begins with."""
+    """Write the rows that are ranked into the run's folder: what a resume begins with.
+
+    Raises OSError where the disk refuses, which names the folder.
+    """
+    try:
+        _keep(job, folder)
+    except OSError as error:  # Arrow's names no file
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise OSError(error.errno or errno.EIO, why, str(folder)) from error
+
+
+def _keep(job: Job, folder: Path) -> None:
     prepared = job.prepared
     pq.write_table(prepared.frame, folder / INPUT_FILE)
     columns = {"id": prepared.ids, "text": prepared.texts, "truth": prepared.truth}

@@ -1,6 +1,7 @@
 """The command `commedia`: finds the command asked for, and turns every error into one sentence."""
 
 import contextlib
+import errno
 import importlib
 import os
 import signal
@@ -18,6 +19,9 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 EXIT_CLOSED_PIPE = 141
 EXIT_TERMINATED = 143
+
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+_MAKE_ROOM = "; make room there, or set COMMEDIA_HOME to a folder that has more"
 
 COMMANDS = {
     "sort": ("commedia.cli.sort:sort", "Sort a table of text by a quality you name."),
@@ -148,7 +152,8 @@ def _failed(error: Exception) -> int:
         _say(str(error))
     elif isinstance(error, OSError):
         where = f" {error.filename}" if error.filename else ""
-        _say(f"the system refused{where}: {error.strerror or error}")
+        remedy = _MAKE_ROOM if error.errno in _NO_ROOM else ""
+        _say(f"the system refused{where}: {error.strerror or error}{remedy}")
     else:
         _say(
             f"{type(error).__name__}: {error} (a fault of commedia; "

@@ -1,7 +1,10 @@
 """`commedia sort`: read a table, rank it, write the ranking and say how good it is."""
 
+import contextlib
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
@@ -249,15 +252,28 @@ def deliver(
             code = 1
         else:
             result = replace(result, output=options.output)
-    try:
-        if options.as_json:
-            print_json(result.to_json(), out)
-        elif options.output is None and has_ranking:
-            _show(result, prepared, out)
-    except BrokenPipeError:
-        pass  # the reader has seen enough; the ranking is in the run folder
+    if options.as_json:
+        code = _printed(result, partial(print_json, result.to_json(), out), out, view) or code
+    elif options.output is None and has_ranking:
+        code = _printed(result, partial(_show, result, prepared, out), out, view) or code
     _summarise(result, options, view)
     return code
+
+
+def _printed(
+    result: "RankResult", show: Callable[[], None], out: TextIO, view: ProgressView
+) -> int:
+    """Have *show* print to *out*; returns the exit code where that cannot be written, or 0."""
+    try:
+        show()
+    except BrokenPipeError:
+        pass  # the reader has seen enough; the ranking is in the run folder
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            out.close()  # or what is left in it would be tried once more
+        view.say(_unwritten("standard output", error, result))
+        return 1
+    return 0
 
 
 def go_on(
@@ -282,7 +298,7 @@ def go_on(
         else:
             result = replace(result, output=output)
     if as_json:
-        print_json(result.to_json(), out)
+        code = _printed(result, partial(print_json, result.to_json(), out), out, view) or code
     for line in result.lines() if not quiet or result.status != "completed" else []:
         view.say(line)
     return code

@@ -126,6 +126,19 @@ def test_json_is_one_object_and_nothing_else(folder: Path) -> None:
     assert done.stderr.startswith("simulated") and done.stderr.count("\n") == 1
 
 
+def test_a_full_disk_is_named_with_what_is_kept_elsewhere(folder: Path) -> None:
+    sort = " ".join(["commedia sort", *GOOD, *INLINE, "-q"])
+
+    printed = in_process_of_its_own(folder, f"{sort} > /dev/full")
+    kept = in_process_of_its_own(folder, f"ulimit -f 1; {sort}")
+
+    assert printed.returncode == kept.returncode == 1
+    assert "standard output could not be written (No space left on device)" in printed.stderr
+    assert "the ranking is in" in printed.stderr
+    assert f"refused {folder / 'home' / 'runs'}" in kept.stderr
+    assert "File too large; make room there" in kept.stderr
+
+
 def test_a_reader_that_leaves_early_is_no_error(folder: Path) -> None:
     rows = "\n".join(f"row {i} {'x' * 5_000},{i}" for i in range(60))
     (folder / "many.csv").write_text("t,s\n" + rows + "\n")
