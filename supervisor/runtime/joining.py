@@ -1,7 +1,12 @@
-"""The address of a Ray cluster that runs already: is it one, and does anything answer there?"""
+"""The address of a Ray cluster that runs already: is it one, and why can it not be joined?"""
 
+import os
 import re
 import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from ...actors.errors import UsageError
@@ -9,6 +14,11 @@ from ...actors.errors import UsageError
 PATIENCE_S: Final = 5.0
 """How long an address may take to answer: Ray itself would try for a minute."""
 
+_MOST_HEARD: Final = 100_000
+_TOKEN: Final = (
+    "a cluster's token is looked for in RAY_AUTH_TOKEN, then in the file that RAY_AUTH_TOKEN_PATH "
+    "names, then in ~/.ray/auth_token"
+)
 _ADDRESS: Final = re.compile(r"(?P<host>[\w.-]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})")
 
 
@@ -22,12 +32,32 @@ def check_address(address: str) -> str:
     return address.strip()
 
 
-def unjoined(address: str, error: Exception) -> str:
-    """Return in one sentence why the cluster at *address* could not be joined."""
+@contextmanager
+def overheard() -> Iterator[Callable[[], bytes]]:
+    """Yield what returns all that is written to standard error meanwhile, in place of showing it:
+    Ray's core writes there by itself."""
+    with tempfile.TemporaryFile() as heard:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        os.dup2(heard.fileno(), 2)
+        try:
+            yield lambda: os.pread(heard.fileno(), _MOST_HEARD, 0)
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def unjoined(address: str, error: Exception, heard: bytes = b"") -> str:
+    """Return in one sentence why the cluster at *address* could not be joined; Ray itself was
+    *heard* to say more than its *error* does."""
+    if b"Unauthenticated" in heard:
+        return f"the Ray at {address} refused the token; {_TOKEN}"
+    if "authentication token" in str(error):
+        return f"the Ray at {address} asks for a token, and there is none; {_TOKEN}"
     why = str(error).strip().partition("\n")[0].rstrip(".")
     return (
         f"the Ray at {address} cannot be joined ({why}); it must run the version of Ray that is "
-        "here, and its token, if it has one, is looked for where RAY_AUTH_TOKEN_PATH says"
+        f"here; {_TOKEN}"
     )
 
 

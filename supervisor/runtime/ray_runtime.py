@@ -24,7 +24,7 @@ from ...actors.clock import Clock, WallClock
 from ...actors.errors import ActorCancelledError, ActorDiedError, RunFailedError, UsageError
 from ...actors.tables import decode, encode
 from .base import checked
-from .joining import check_address, check_answers, unjoined
+from .joining import check_address, check_answers, overheard, unjoined
 from .meaning import meaning_of
 from .naming import named
 from .placing import Node, Placing, nodes_of
@@ -329,7 +329,7 @@ def _start(workers: int) -> None:
 def _join(address: str) -> None:
     global _cluster
     check_answers(address)
-    with told(JOINING):
+    with told(JOINING), overheard() as heard:
         import ray
 
         if ray.is_initialized():
@@ -339,7 +339,7 @@ def _join(address: str) -> None:
         except Exception as error:
             with silenced():
                 ray.shutdown()
-            raise UsageError(unjoined(address, error)) from error
+            raise UsageError(unjoined(address, error, heard())) from error
     _cluster = _Cluster(address)
 
 

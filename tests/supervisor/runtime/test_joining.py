@@ -7,7 +7,7 @@ import pytest
 
 from commedia.actors.errors import UsageError
 from commedia.session import Session
-from commedia.supervisor.runtime.joining import check_address, check_answers
+from commedia.supervisor.runtime.joining import check_address, check_answers, unjoined
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1:6379", "head.example:1", "[::1]:6379", " a:9 "])
@@ -30,6 +30,25 @@ def test_an_address_where_nothing_answers_is_refused_in_one_sentence() -> None:
 
     with pytest.raises(UsageError, match=f"nothing answers at {address}"):
         check_answers(address)
+
+
+@pytest.mark.parametrize(
+    ("error", "heard", "why"),
+    [
+        (
+            "Failed to connect",
+            b"gcs_client.cc:210: Unauthenticated: RPC error",
+            "refused the token",
+        ),
+        ("no authentication token was found. Ensure", b"", "asks for a token, and there is none"),
+        ("a version mismatch.\nmore", b"", "cannot be joined (a version mismatch)"),
+    ],
+)
+def test_why_a_cluster_cannot_be_joined_is_one_sentence(error: str, heard: bytes, why: str) -> None:
+    said = unjoined("10.0.0.1:6379", ConnectionError(error), heard)
+
+    assert said.startswith("the Ray at 10.0.0.1:6379") and why in said
+    assert "RAY_AUTH_TOKEN_PATH" in said and "\n" not in said
 
 
 def test_an_address_means_nothing_inline() -> None:
