@@ -1,8 +1,8 @@
 """Recorded verdicts as an evaluation that is held again: who is asked is chosen anew, by a league.
 
 The record answers as it does in any run, through its client. A league is driven as an evaluation
-drives its own, so a `Session` comes to the same figures; that takes several times as long, for it keeps each
-run in a folder of its own.
+drives its own, so a `Session` comes to the same figures; that takes several times as long, for it
+keeps each run in a folder of its own.
 """
 
 import asyncio
