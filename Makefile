@@ -1,4 +1,4 @@
-# make demo | test | env | bars SET=sort|workflows|rankings | local-model | peers | check
+# make demo | test | env | bars SET=sort|workflows|rankings|money | local-model | peers | check
 # Nothing is needed before these but Python 3.11 or newer and make.
 
 PYTHON ?= python3
@@ -8,6 +8,7 @@ SET ?= sort
 BARS_sort := sort_bars
 BARS_workflows := workflows
 BARS_rankings := rankings
+BARS_money := money
 NEEDS_rankings := local-model
 NEEDS_workflows := peers
 

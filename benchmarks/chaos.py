@@ -156,9 +156,15 @@ def _resumed(books: Books, *, kills: int) -> tuple[dict[str, Any], int]:
     for life in range(kills + 1):
         command = [*ENTRY, *(sort if life == 0 else ["resume", "last"]), "--json", "-q"]
         command += ["--runtime", "ray"]
-        driver = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
+        pipe, before = subprocess.PIPE, len(books.lines())
+        driver = subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True)
+        while driver.poll() is None and len(books.lines()) == before:
+            time.sleep(0.1)  # it is killed while it works, and not while it starts
         try:
-            out, _ = driver.communicate(timeout=6.0 + 4.0 * rng.random() if life < kills else None)
+            wait_s = 2.0 + 4.0 * rng.random() if life < kills else PATIENCE_S
+            out, err = driver.communicate(timeout=wait_s)
+            if not out:
+                raise RuntimeError(f"life {life} said no JSON object: {err}")
             return json.loads(out), done
         except subprocess.TimeoutExpired:
             driver.kill()

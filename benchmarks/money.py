@@ -59,8 +59,8 @@ def budgets() -> list[Row]:
     rows = []
     for title, budget in (
         ("tokens", "60k"),
-        ("dollars", "0.01usd"),
-        ("both", "60k 0.01usd"),
+        ("dollars", "0.02usd"),
+        ("both", "60k 0.02usd"),
     ):
         with keeping_books(items(2), "--latency", "0.05") as books:
             with books.session(runtime="inline", in_flight=WIDE, budget=budget) as session:
