@@ -161,6 +161,8 @@ def kept_job(folder: Path, data: Mapping[str, Any], model: ModelSpec, budget: Bu
     truth = items.column("truth").to_numpy() if "truth" in items.column_names else None
     ids, texts = (items.column(name).to_pylist() for name in ("id", "text"))
     prepared = Prepared(frame, ids, texts, truth)
+    for judge in model.judges:  # it may be another than the one that the run began with
+        check_texts(judge.name, ids, texts)
     rubric = read_criteria(data["criteria"], source=f"run {folder.name}")
     traits = Traits.of(data["traits"]) if data.get("traits") else None
     aim = Aim(

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from ..actors.clock import Clock
 from ..actors.judge import VARIANT
+from ..actors.models.recorded import is_simulated
 from ..actors.tables import text_hash, words
 from .orders import RunSpec
 from .store import EVENT_LOG, MATCH_LOG, RunStore
@@ -21,7 +22,7 @@ class Logbook:
     """Turns what happens into the tables of the run store."""
 
     def __init__(self, spec: RunSpec, clock: Clock) -> None:
-        simulated = "yes" if spec.model.is_simulated else "no"
+        simulated = "yes" if is_simulated(spec.model) else "no"
         metadata = {"run_id": spec.run_id, "model": spec.model.name, "simulated": simulated}
         self._store = RunStore(spec.folder, metadata)
         self._clock = clock

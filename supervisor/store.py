@@ -93,7 +93,11 @@ class RunStore:
         file = self.path / name
         file.parent.mkdir(mode=0o700, exist_ok=True)
         sink = pa.BufferOutputStream()
-        pq.write_table(table.cast(table.schema.with_metadata(self._metadata)), sink, **options)
+        table = table.cast(table.schema.with_metadata(self._metadata))
+        with pq.ParquetWriter(sink, table.schema, **options) as writer:
+            writer.write_table(table)
+            if not options.get("store_schema", True):  # then that of the schema is not stored
+                writer.add_key_value_metadata(self._metadata)
         _replace(file, sink.getvalue().to_pybytes())
 
 

@@ -52,8 +52,9 @@ class PanelClient:
         return await member.attempt(request, max_tokens=max_tokens, timeout_s=timeout_s)
 
     async def declared(self) -> Mapping[str, Any] | None:
-        """Return what the first judge's endpoint says of itself."""
-        return await self._first.declared()
+        """Return what the first judge says of itself that is simulated; None where none is."""
+        said = [await member.declared() for member in self.members.values()]
+        return next((each for each in said if each is not None), None)
 
     async def close(self) -> None:
         """Let go of all connections."""

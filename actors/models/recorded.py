@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 
 from ..answers import Asked, Preference, write_answer
 from ..errors import UsageError
+from ..messages import ModelSpec
 from ..questions import Question
 from ..simulation.keyed import text_key
 from ..tables import text_hash
@@ -39,6 +40,9 @@ MATCHES: Final = ("ids", "question", "by", "status", "grade", "order")
 """The columns that a table of verdicts, or of a run's matches, must have."""
 
 _MOST_NAMED: Final = 6
+_SIMULATED: Final = (b"commedia.simulated", b"simulated")
+"""What the metadata of a file may say it under: those of runs have names of their own."""
+
 _GRADES: Final = {"x": 1, "tie": 0, "y": -1}
 
 Ids = tuple[str, ...]
@@ -114,7 +118,7 @@ class Source:
     def strange_texts(self, ids: Sequence[str], texts: Sequence[str]) -> list[str]:
         """Return which of *ids* had another text when they were judged, where that is on record."""
         rows = self.rows()
-        if "text_hashes" not in rows.column_names:
+        if not self.path.is_dir() or "text_hashes" not in rows.column_names:
             return []
         known: dict[str, str] = {}
         for shown, hashes in zip(
@@ -249,9 +253,20 @@ class RecordedClient:
         self._verdicts = None
 
 
+def is_simulated(model: ModelSpec) -> bool:
+    """Whether *model*, or one of its panel, is a simulated judge or the record of one.
+
+    Of a server that simulates this is not known before it has answered.
+    """
+    return any(
+        judge.is_simulated or (judge.is_recorded and Source.parse(judge.name).is_simulated())
+        for judge in model.judges
+    )
+
+
 def _says_simulated(file: Path) -> bool:
-    metadata = pq.read_schema(file).metadata or {}
-    return bool(metadata.get(b"simulated") == b"yes")
+    metadata = pq.read_metadata(file).metadata or {}
+    return any(metadata.get(key) in (b"yes", b"true") for key in _SIMULATED)
 
 
 def _failed(reason: str) -> Attempt:

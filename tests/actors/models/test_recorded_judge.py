@@ -18,6 +18,7 @@ from commedia.actors.models.recorded import RecordedClient, Source
 from commedia.actors.models.wire import Request
 from commedia.actors.questions import Question
 from commedia.supervisor.run import Run
+from commedia.supervisor.store import find_run
 
 ROW = {
     "judge": "anna",
@@ -28,6 +29,17 @@ ROW = {
     "rep": 0,
 }
 XY, YX = ["q/1/x", "q/1/y"], ["q/1/y", "q/1/x"]
+
+
+SIZED = pa.table({"id": list("1234"), "text": list("abcd"), "size": [1, 2, 3, 4]})
+"""Four items to sort by size."""
+
+
+def simulated() -> str:
+    """Return the folder of a run that a simulated judge answered."""
+    with Session(model="sim:judge", runtime="inline") as session:
+        run = session.rank(SIZED, "size", text="text", id="id", ask="pair", truth="size").run_id
+    return str(find_run(run).path)
 
 
 def record(folder: Path, *rows: dict[str, Any]) -> str:
@@ -223,3 +235,61 @@ def test_a_record_says_nothing_of_a_text_that_was_changed(tmp_path: Path) -> Non
         pytest.raises(UsageError, match=r"1 of 4 rows \(3\) had another text"),
     ):
         session.rank(changed, "size", text="text", id="id", ask="pair")
+
+
+def test_the_matches_of_a_replayed_simulation_say_so() -> None:
+    """A run that is killed never says in its account that it was simulated."""
+    first = simulated()
+    with Session(model=f"recorded:{first}", runtime="inline") as session:
+        again = session.rank(SIZED, "size", text="text", id="id", ask="pair")
+    folder = find_run(again.run_id).path
+    (folder / "run.json").unlink()
+
+    assert Source.parse(f"recorded:{folder}").is_simulated()
+
+
+@pytest.mark.parametrize("key", ["simulated", "commedia.simulated"])
+@pytest.mark.parametrize(("value", "is_said"), [("yes", True), ("true", True), ("no", False)])
+def test_a_file_says_by_its_metadata_that_it_is_simulated(
+    tmp_path: Path, key: str, value: str, is_said: bool
+) -> None:
+    name = record(tmp_path, {"winner": "x"})
+    file = Path(name.removeprefix("recorded:"))
+    pq.write_table(pq.read_table(file).replace_schema_metadata({key: value}), file)
+
+    assert Source.parse(name).is_simulated() is is_said
+
+
+def test_a_panel_with_a_record_of_a_simulated_judge_is_simulated(tmp_path: Path) -> None:
+    """Whichever judge comes first."""
+    verdict = {"cand_x": "1", "cand_y": "2", "winner": "x"}
+    real = record(tmp_path, verdict)
+    panel = [real, f"recorded:{simulated()}"]
+
+    with Session(model=panel, runtime="inline") as session:
+        result = session.rank(SIZED, "size", text="text", id="id", ask="pair")
+
+    assert result.simulated
+
+
+def test_a_table_of_verdicts_may_have_any_other_column(tmp_path: Path) -> None:
+    """What a run's matches tell of texts is not looked for there."""
+    name = record(tmp_path, {"winner": "x"})
+    file = Path(name.removeprefix("recorded:"))
+    pq.write_table(pq.read_table(file).append_column("text_hashes", [["no hash"]]), file)
+
+    assert Source.parse(name).strange_texts(XY, ["one", "two"]) == []
+
+
+def test_a_sort_on_other_texts_is_not_resumed_with_a_record() -> None:
+    """A session's model goes before the one that the sort began with."""
+    known = f"recorded:{simulated()}"
+    others = SIZED.set_column(1, "text", [["a", "b", "other", "d"]])
+    with Session(model=lambda row: Preference(grade=1), runtime="inline") as session:
+        begun = session.rank(others, "size", text="text", id="id", ask="pair")
+
+    with (
+        Session(model=known, runtime="inline") as session,
+        pytest.raises(UsageError, match=r"1 of 4 rows \(3\) had another text"),
+    ):
+        session.resume_rank(begun.run_id)
