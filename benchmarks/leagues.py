@@ -82,7 +82,10 @@ def vanity() -> list[Row]:
             f"its effect (true: {VANITY} beside one item's other outputs)",
             f"{np.mean(effects):.2f}",
         ),
-        Row("its 90% interval holds the truth", f"{covered / VAIN_SEEDS:.2f}"),
+        Row(
+            f"its 90% interval holds the truth, of {VAIN_SEEDS} leagues",
+            f"{covered / VAIN_SEEDS:.2f}",
+        ),
         Row("where there is none, it is seen in", f"{false / VAIN_SEEDS:.2f}"),
     ]
 
