@@ -150,12 +150,8 @@ def kept_job(folder: Path, data: Mapping[str, Any], model: ModelSpec, budget: Bu
         )
     try:
         frame, items = (pq.read_table(folder / name) for name in (INPUT_FILE, ITEMS_FILE))
-        file = folder / EARLIER_FILE
-        earlier = (
-            concat(table_of(file.read_bytes()).to_batches(), OUTCOMES)
-            if data.get("since")
-            else None
-        )
+        file, since = folder / EARLIER_FILE, data.get("since")
+        earlier = concat(table_of(file.read_bytes()).to_batches(), OUTCOMES) if since else None
     except OSError as error:
         raise UsageError(f"run {folder.name} cannot be resumed: its input is gone") from error
     truth = items.column("truth").to_numpy() if "truth" in items.column_names else None
