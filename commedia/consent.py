@@ -1,7 +1,7 @@
 """Whether a run that costs money may begin: within a budget, or because somebody said yes."""
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from .actors.errors import UsageError
 from .actors.messages import ModelSpec
@@ -17,19 +17,13 @@ UNFORESEEN: Final = (
 GOING_ON: Final = "it goes on: what was answered is not asked again"
 
 
-class Told(Protocol):
-    """What says in words what a run may take."""
-
-    def __str__(self) -> str: ...
-
-
 def agree(
-    model: ModelSpec, budget: Budget, consent: Consent | None, estimate: Callable[[], Told]
+    model: ModelSpec, budget: Budget, consent: Consent | None, estimate: Callable[[], object]
 ) -> None:
     """Raise UsageError where a *model* that costs money may not be asked: nothing is sent then.
 
-    Without anybody who could give *consent* a budget is needed; the *estimate* is made only if
-    there is somebody to show it to.
+    Without anybody who could give *consent* a budget is needed; the *estimate*, which is shown
+    as text, is made only if there is somebody to show it to.
     """
     if not costs_money(model):
         return

@@ -18,7 +18,6 @@ from .actors.messages import ModelSpec
 from .actors.models.prices import price_of
 from .actors.simulation.judge import JudgeProfile
 from .actors.simulation.profile import HAIKU
-from .consent import Told
 from .eval_run import perform_eval
 from .evals import EvalJob
 from .jobs import Job, items_table
@@ -81,7 +80,7 @@ def estimate_sort(job: Job) -> Estimate:
     return _estimate(job.model, play, grows=grows, rehearsed=counted(len(sample), "row"))
 
 
-def estimate_eval(job: EvalJob) -> Told:
+def estimate_eval(job: EvalJob) -> Estimate | str:
     """Return what *job* may take; nothing of it where commands have yet to write the outputs."""
     if any(system.column is None for system in job.systems):
         return "what judges will read is not written yet, so there is no estimate"
@@ -124,8 +123,8 @@ def _estimate(model: ModelSpec, play: Play, *, grows: float, rehearsed: str) -> 
         _range(grows * (tokens_in + tokens_out)),
         None if usd is None else _range(usd),
         _range(seconds * np.array([0.5, 1.0, 2.0])),
-        f"rehearsed on {rehearsed}, and simulated judges who are right on {ACCURACIES[0]:.0%} to "
-        f"{ACCURACIES[-1]:.0%} of random pairs; this one may be another",
+        f"rehearsed on {rehearsed}, and simulated judges who are right on {ACCURACIES[-1]:.0%} to "
+        f"{ACCURACIES[0]:.0%} of random pairs; this one may be another",
     )
 
 

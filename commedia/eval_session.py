@@ -15,7 +15,7 @@ from .actors.messages import ModelSpec
 from .actors.questions import Question
 from .actors.simulation.judge import JudgeProfile
 from .choice import NOBODY, nobody
-from .consent import GOING_ON, Consent, Told, agree
+from .consent import GOING_ON, Consent, agree
 from .eval_outputs import Watch
 from .eval_result import EvalResult
 from .eval_run import INPUT_FILE, ITEMS_FILE, perform_eval
@@ -99,7 +99,7 @@ def _plan(host: Host, items: Items, options: EvalOptions) -> EvalJob:
     return job
 
 
-def _foreseen(job: EvalJob) -> Told:
+def _foreseen(job: EvalJob) -> object:
     from .estimates import estimate_eval  # a rehearsal: only where somebody wants to see it
 
     return estimate_eval(job)

@@ -19,7 +19,7 @@ from .actors.messages import ModelSpec
 from .actors.simulation.judge import JudgeProfile
 from .actors.simulation.world import World
 from .choice import api_key, choose_agents
-from .consent import GOING_ON, UNFORESEEN, Consent, Told, agree
+from .consent import GOING_ON, UNFORESEEN, Consent, agree
 from .eval_session import Evaluating
 from .goals import check_goal
 from .inputs import Items
@@ -382,7 +382,7 @@ class Session(Evaluating):
         return future.result()
 
 
-def _foreseen(job: Job) -> Told:
+def _foreseen(job: Job) -> object:
     from .estimates import estimate_sort  # a rehearsal: only where somebody wants to see it
 
     return estimate_sort(job)
