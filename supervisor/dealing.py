@@ -59,7 +59,7 @@ class Dealer:
     _suspects: deque[tuple[int, ...]] = field(default_factory=deque)
     _dead_hosts: set[str] = field(default_factory=set)
     _accused: set[int] = field(default_factory=set)
-    """Items whose host died in a trial of them alone; once may be chance."""
+    """Items whose host died in the last trial of them alone: once may be chance."""
     _held: list[tuple[int, int]] = field(default_factory=list)
     _numbers: int = 0
     _is_closed: bool = False
@@ -105,6 +105,7 @@ class Dealer:
         """Take the orderly end of *deal*; rows that its host forgot are dealt again."""
         if self._out.pop(deal.number, None) is None:
             return
+        self._accused.difference_update(deal.trial or ())
         self._again([(row, deal.attempt) for row in self._take_back(deal)])
         self._release()
 

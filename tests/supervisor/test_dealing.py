@@ -121,6 +121,24 @@ def test_an_item_whose_host_is_killed_from_outside_in_its_trial_is_not_blamed() 
     assert (table.dead_items, table.failed) == (set(), {})
 
 
+def test_an_item_that_came_through_its_next_trial_is_as_innocent_as_before() -> None:
+    """A host that is killed in every other trial, from outside, condemns nobody."""
+    table = dealer(40, batch_rows=4)
+    trials, host = 0, 0
+    while not table.is_done:
+        deal = table.next_deal(f"a#{host}")
+        assert deal is not None
+        trials += deal.trial is not None
+        is_killed = trials % 2 == 1 if deal.trial else deal.attempt == 0
+        if is_killed:
+            table.died(f"a#{host}")
+            host += 1
+        else:
+            answer(table, deal)
+
+    assert (table.dead_items, table.failed) == (set(), {})
+
+
 @pytest.mark.parametrize(
     ("items", "deaths"),
     [(ALONE, 3), (ALONE + 1, 4), (ALONE * GROUPS, 4), (ALONE * GROUPS + 1, 5)],
