@@ -85,10 +85,9 @@ class Nursery:
             if self._is_over or not self._restarts(child.spec, why):
                 return False
             await self.runtime.stop(child.ref)
-            child.ref = await self._started(child.spec)
+            child.ref = await self._replaced(child)
             child.generation += 1
             self._tell("restarted", child.spec.name)
-        await self._prepare(child)
         return True
 
     def restart_soon(self, child: Child, key: str, *, why: str) -> "asyncio.Task[bool]":
@@ -154,6 +153,22 @@ class Nursery:
             except ActorDiedError as error:
                 if not self._restarts(spec, error.why):
                     raise
+
+    async def _replaced(self, child: Child) -> Ref:
+        """Return a new life of *child* that was told all it must know: nobody may ask it before."""
+        while True:
+            ref = await self._started(child.spec)
+            try:
+                await child.prepare(ref)
+            except ActorDiedError as error:
+                if error.actor != child.spec.name or not self._restarts(child.spec, error.why):
+                    raise
+                self.runtime.kill(ref)
+            except BaseException:  # or nobody would know of it
+                self.runtime.kill(ref)
+                raise
+            else:
+                return ref
 
     async def _prepare(self, child: Child) -> None:
         key = child.key
